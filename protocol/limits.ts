@@ -1,0 +1,51 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/**
+ * Every bound in Ashore, in one table: bytes, counts, milliseconds (the unit is in the name). A download, message, queue
+ * or parse that would pass its bound ends with `LIMIT_EXCEEDED` (or the code its clause names), never with more memory.
+ */
+export const LIMITS = {
+  // metadata (The Update Framework 1.0.x, clauses 5.3.3, 5.4.1: X and Y "chosen by the implementer")
+  rootBytes: 512 * KIB,
+  timestampBytes: 16 * KIB,
+  snapshotBytes: 2 * MIB,
+  targetsBytes: 5 * MIB,
+  rootRotations: 256,
+  delegationVisits: 32,
+  // targets
+  manifestBytes: 64 * KIB,
+  servingConfigBytes: 256 * KIB,
+  // models
+  graphBytes: 256 * MIB,
+  indexBytes: 32 * MIB,
+  shardBytes: 16 * MIB,
+  defaultShardBytes: 4 * MIB,
+  tensorsPerModel: 200_000,
+  shardsPerModel: 65_536,
+  assetBytes: 256 * MIB,
+  modelJsonBytes: 256 * MIB,
+  /** A gzip stream expands at most about 1030 times; a decoder stops at the size that the manifest names. */
+  encodingOverheadBytes: 64 * KIB,
+  // network
+  leastBytesPerSecond: 1_000,
+  leastSpeedWindowMs: 30_000,
+  parallelFetches: 4,
+  fetchAttempts: 4,
+  retryBaseMs: 250,
+  retryCapMs: 30_000,
+  pollSeconds: 60,
+  wholeCycleMs: 24 * 3_600_000,
+  // REST
+  requestBodyBytes: 64 * MIB,
+  requestTimeoutMs: 30_000,
+  echoBytes: 256,
+  jsonDepth: 500_000,
+  tensorRank: 254,
+  // engine
+  queuedRequests: 1_024,
+  firstInferenceMs: 120_000,
+  /** A device keeps at most this many failed digests in mind; the oldest is forgotten first. */
+  failedDigests: 256,
+  drainMs: 30_000,
+} as const;
