@@ -1,0 +1,39 @@
+import { existsSync } from "node:fs";
+import { defineConfig } from "vite";
+
+/**
+ * The Node entries. Everything declared in `dependencies` stays an import: TensorFlow.js too, whose CommonJS mains start in
+ * 0.16 s, while its wasm glue, bundled as a module, finds no `__dirname` (docs/decisions/0002-build.md).
+ *
+ * dist/ is flat: a shared chunk lies beside the entries, so that `new URL("../dist/engine-thread.js", import.meta.url)` is
+ * the same file seen from a source in `edge/` and from whatever chunk that source ends in.
+ */
+const entries: Record<string, string> = {
+  protocol: "protocol/index.ts",
+  edge: "edge/index.ts",
+  server: "sync-server/index.ts",
+  cli: "cli/main.ts",
+  "engine-thread": "edge/engine-thread.ts",
+};
+
+const present = Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
+if (Object.keys(present).length === 0) present["protocol"] = "protocol/errors.ts";
+
+export default defineConfig({
+  publicDir: false,
+  build: {
+    ssr: true,
+    target: "node20",
+    sourcemap: true,
+    minify: false,
+    emptyOutDir: false,
+    rolldownOptions: {
+      input: present,
+      output: {
+        entryFileNames: "[name].js",
+        chunkFileNames: "chunk-[name].js",
+        banner: (chunk) => (chunk.name === "cli" ? "#!/usr/bin/env node" : ""),
+      },
+    },
+  },
+});
