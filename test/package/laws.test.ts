@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { parseSync } from "vite";
+import { impurities } from "./impurities.ts";
+import { ROOMS, isOwn, packageOf, roomOf, sourcesOf, type Source } from "./sources.ts";
+
+/** Which rooms a room's files may import, besides their own. */
+const MAY_IMPORT: Readonly<Record<(typeof ROOMS)[number], readonly string[]>> = {
+  protocol: [],
+  engine: ["protocol"],
+  runtime: ["protocol", "engine"],
+  edge: ["protocol", "engine", "runtime"],
+  "sync-server": ["protocol", "engine", "edge"],
+  cli: ["protocol", "engine", "runtime", "edge", "sync-server"],
+};
+
+/** The order of the flow: a folder imports only what stands before it. */
+const FLOW = ["trust", "sync", "store", "activate", "predict"];
+
+const all = sourcesOf(...ROOMS);
+
+/** `importer -> imported`, for every import of an own file that `wrong` says is wrong. */
+function violations(sources: readonly Source[], wrong: (importer: string, imported: string) => boolean): string[] {
+  return sources.flatMap(({ path, imports }) =>
+    imports.filter((imported) => isOwn(imported) && wrong(path, imported)).map((imported) => `${path} -> ${imported}`),
+  );
+}
+
+describe("law 1: imports point one way", () => {
+  test.each(ROOMS)("%s", (room) => {
+    const sources = all.filter(({ path }) => roomOf(path) === room);
+    expect(sources, `${room}/ has sources to look at`).not.toEqual([]);
+    const allowed = [room, ...MAY_IMPORT[room]];
+    expect(violations(sources, (_, imported) => !allowed.includes(roomOf(imported)))).toEqual([]);
+  });
+
+  test("only engine/ imports TensorFlow.js", () => {
+    const importers = all.filter(({ imports }) => imports.some((specifier) => specifier.startsWith("@tensorflow/")));
+    expect(importers.map(({ path }) => roomOf(path)).filter((room) => room !== "engine")).toEqual([]);
+  });
+});
+
+describe("law 2: inside runtime/ a folder imports only what stands before it", () => {
+  test.each(FLOW)("%s", (folder) => {
+    const before = FLOW.slice(0, FLOW.indexOf(folder) + 1);
+    const sources = all.filter(({ path }) => path.startsWith(`runtime/${folder}/`));
+    expect(sources, `runtime/${folder}/ has sources to look at`).not.toEqual([]);
+    const wrong = violations(sources, (_, imported) => {
+      const [room, inner = ""] = imported.split("/");
+      return room === "runtime" && inner !== "ports.ts" && !before.includes(inner);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("ports.ts knows no folder, and only runtime.ts and index.ts know them all", () => {
+    const top = all.filter(({ path }) => /^runtime\/[^/]+$/.test(path) && !["runtime/runtime.ts", "runtime/index.ts"].includes(path));
+    expect(violations(top, (_, imported) => FLOW.some((folder) => imported.startsWith(`runtime/${folder}/`)))).toEqual([]);
+  });
+});
+
+describe("law 3: what decides does no I/O and reads neither clock nor random", () => {
+  const pure = all.filter(({ path }) => roomOf(path) === "protocol" || /\/(plan|policy)\.ts$/.test(path));
+
+  test.each(pure)("$path", ({ program, imports }) => {
+    expect(imports.filter((specifier) => specifier.startsWith("node:"))).toEqual([]);
+    expect(impurities(program)).toEqual([]);
+  });
+
+  test("the law sees what it forbids", () => {
+    const fixture = parseSync("fixture.ts", `
+      export const late = () => [Date.now(), new Date(), performance.now(), Math.random(), crypto.getRandomValues(new Uint8Array(1))];
+      export const out = async () => { await fetch("x"); setTimeout(() => {}, 1); process.exit(); globalThis.fetch("y"); };
+      export const fine = (date: string) => [new Date(date), Date.parse(date), Math.max(1, 2), crypto.subtle];
+    `);
+    expect(impurities(fixture.program)).toEqual([
+      "Date.now", "new Date()", "performance.now", "Math.random", "crypto.getRandomValues", "fetch()", "setTimeout()", "process.exit", "globalThis.fetch",
+    ]);
+  });
+});
+
+describe("the rooms without Node or a page", () => {
+  const neutral = all.filter(({ path }) => ["protocol", "engine", "runtime"].includes(roomOf(path)));
+
+  test("import none of Node's modules", () => {
+    const wrong = neutral.flatMap(({ path, imports }) => imports.filter((specifier) => specifier.startsWith("node:")).map((specifier) => `${path} -> ${specifier}`));
+    expect(wrong).toEqual([]);
+  });
+
+  test("import only packages that run anywhere", () => {
+    const packages = new Set(neutral.flatMap(({ imports }) => imports.filter((specifier) => !isOwn(specifier)).map(packageOf)));
+    const anywhere = ["valibot", "@tensorflow/tfjs-core", "@tensorflow/tfjs-converter", "@tensorflow/tfjs-backend-cpu", "@tensorflow/tfjs-backend-wasm"];
+    expect([...packages].filter((name) => !anywhere.includes(name))).toEqual([]);
+  });
+});
+
+test("an index.ts exports and does nothing else", () => {
+  const wrong = all
+    .filter(({ path }) => path.endsWith("/index.ts"))
+    .flatMap(({ path, program }) =>
+      program.body
+        .filter((statement) => statement.type !== "ExportAllDeclaration" && !(statement.type === "ExportNamedDeclaration" && statement.source !== null))
+        .map(({ type }) => `${path}: ${type}`),
+    );
+  expect(wrong).toEqual([]);
+});

@@ -1,0 +1,71 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { chromium, type Browser } from "playwright-core";
+import { build } from "vite";
+import { findChromium } from "../../scripts/lib/chromium.mjs";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The sandbox refuses to start as root, and a test's browser has no business with update and sync servers. */
+const FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+
+/** Starts a real, headless Chromium. The caller closes it. */
+export async function launchChromium(): Promise<Browser> {
+  const executablePath = await findChromium();
+  if (executablePath === undefined) {
+    throw new Error("This test needs Chromium, and there is none on PATH. `npm test` finds or installs it.");
+  }
+  return await chromium.launch({ executablePath, args: FLAGS });
+}
+
+/** A source file and all that it imports, as one ES module that a browser runs. `entry` is a path from the root. */
+export async function bundle(entry: string): Promise<string> {
+  const result = await build({
+    root: ROOT,
+    configFile: false,
+    logLevel: "error",
+    publicDir: false,
+    build: { write: false, minify: false, target: "es2022", lib: { entry, formats: ["es"], fileName: "bundle" } },
+  });
+  const [built] = Array.isArray(result) ? result : [result];
+  if (built === undefined || !("output" in built)) throw new Error(`vite built nothing from ${entry}`);
+  const [first, ...more] = built.output;
+  if (more.length > 0) throw new Error(`${entry} became ${more.length + 1} files, where a page needs one`);
+  return first.code;
+}
+
+/** A page's origin, served from memory. */
+export interface Origin {
+  readonly url: string;
+  /** How often each path was asked for. */
+  readonly requests: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `files` (path to body; `.js` and `.html` by their names) and an empty page at `/`. Its origin is
+ * `http://127.0.0.1:PORT`, a secure context, so `crypto.subtle` and service workers are there.
+ */
+export async function serveOrigin(files: Readonly<Record<string, string>>): Promise<Origin> {
+  const requests = new Map<string, number>();
+  const bodies = new Map(Object.entries({ "/": "<!doctype html><title>test</title>", ...files }));
+  const server = createServer(({ url = "/" }, response) => {
+    requests.set(url, (requests.get(url) ?? 0) + 1);
+    const body = bodies.get(url);
+    const type = url.endsWith(".js") ? "text/javascript" : "text/html";
+    response.writeHead(body === undefined ? 404 : 200, { "content-type": `${type}; charset=utf-8`, "cache-control": "no-store" }).end(body);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen(0, "127.0.0.1", resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error === undefined ? resolve() : reject(error)));
+        server.closeAllConnections();
+      }),
+  };
+}
