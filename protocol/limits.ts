@@ -42,9 +42,16 @@ export const LIMITS = {
   echoBytes: 256,
   jsonDepth: 500_000,
   tensorRank: 254,
+  // server
+  fileCacheBytes: 128 * MIB,
+  cachedFileBytes: 17 * MIB,
   // engine
   queuedRequests: 1_024,
   firstInferenceMs: 120_000,
+  /** Versions of one model that status answers remember; the oldest that ended is forgotten first. */
+  trackedVersions: 1_024,
+  /** An engine that lived this long since its last death starts with a clean slate. */
+  crashMemoryMs: 60_000,
   /** A device keeps at most this many failed digests in mind; the oldest is forgotten first. */
   failedDigests: 256,
   drainMs: 30_000,
