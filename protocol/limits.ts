@@ -35,6 +35,7 @@ export const LIMITS = {
   retryBaseMs: 250,
   retryCapMs: 30_000,
   pollSeconds: 60,
+  pollBackoffCapMs: 15 * 60_000,
   wholeCycleMs: 24 * 3_600_000,
   // REST
   requestBodyBytes: 64 * MIB,
