@@ -1,0 +1,24 @@
+import type { SignatureDef } from "../../protocol/manifest.ts";
+import type { IndexedTensor } from "../../protocol/tensor-index.ts";
+
+/** A weight as TF.js stores it: quantised bytes stay quantised. */
+export interface ImportedTensor extends Pick<IndexedTensor, "name" | "dtype" | "shape" | "quantization"> {
+  /** Bytes of one stored element: what a planes encoding takes apart. */
+  readonly width: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** One version of a model, read whole and checked, in the terms of TF.js's graph models whatever it came as. */
+export interface ImportedModel {
+  /** The graph blob (`protocol/graph.ts`); the same source gives the same bytes. */
+  readonly graph: Uint8Array<ArrayBuffer>;
+  /** In the order in which the graph's nodes use them. */
+  readonly tensors: readonly ImportedTensor[];
+  readonly signatureDefs: Readonly<Record<string, SignatureDef>>;
+  readonly assets: readonly { readonly path: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
+  /**
+   * What the version was made of: SHA-256, hexadecimal, over the sorted relative paths and SHA-256 of the files that the model
+   * consists of (others in the folder do not count).
+   */
+  readonly sourceDigest: string;
+}

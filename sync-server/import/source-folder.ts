@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { AshoreError } from "../../protocol/errors.ts";
+import type { WithSignal } from "../../runtime/ports.ts";
+
+/** Reads the files of one version's folder and remembers what it read, so that the digest is of the bytes that were used. */
+export interface SourceFolder {
+  readonly path: string;
+  /** @throws MODEL_INCOMPLETE where the file is missing, LIMIT_EXCEEDED where it has more than `limit` bytes, MODEL_MALFORMED for a path that leads outside */
+  read(path: string, limit: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** SHA-256, hexadecimal, over the sorted paths and SHA-256 of everything that was read. */
+  digest(): string;
+}
+
+export function openSourceFolder(folder: string, { signal }: WithSignal = {}): SourceFolder {
+  const hashes = new Map<string, string>();
+  return {
+    path: folder,
+    async read(path, limit) {
+      if (!staysInside(path)) {
+        throw new AshoreError("MODEL_MALFORMED", `${folder} names the file ${JSON.stringify(path)}, which leads outside of its folder; a model's files are named by relative paths without "..".`);
+      }
+      const bytes = await readWhole(join(folder, path), path, folder, limit, signal);
+      hashes.set(path, createHash("sha256").update(bytes).digest("hex"));
+      return bytes;
+    },
+    digest() {
+      const hash = createHash("sha256");
+      for (const [path, sha256] of [...hashes].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(`${sha256} ${path}\n`);
+      return hash.digest("hex");
+    },
+  };
+}
+
+/** Relative, `/` between segments, no empty, `.` or `..` segment. */
+export function staysInside(path: string): boolean {
+  return !path.includes("\\") && !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+}
+
+async function readWhole(file: string, path: string, folder: string, limit: number, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const { size } = await stat(file);
+    if (size > limit) throw new AshoreError("LIMIT_EXCEEDED", `${path} in ${folder} has ${size} bytes; at most ${limit} are read.`);
+    const bytes = await readFile(file, { signal });
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+      throw new AshoreError("MODEL_INCOMPLETE", `${path} is missing in ${folder}; the folder is still being copied, or the file was left out.`, { cause });
+    }
+    throw cause;
+  }
+}

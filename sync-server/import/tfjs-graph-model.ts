@@ -1,0 +1,98 @@
+import * as v from "valibot";
+import { AshoreError } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { parseGraphFile, type GraphTopology } from "../../protocol/graph.ts";
+import { schemaError } from "../../protocol/manifest.ts";
+import { parseStrictJson } from "../../protocol/strict-json.ts";
+import type { WithSignal } from "../../runtime/ports.ts";
+import { allNodes } from "./graph-nodes.ts";
+import type { ImportedModel, ImportedTensor } from "./imported-model.ts";
+import { signatureDefsOf, signatureSchema, type Signature } from "./signature-defs.ts";
+import { openSourceFolder } from "./source-folder.ts";
+import { refuseUnsupportedOps } from "./unsupported-ops.ts";
+import { readWeights, weightsManifestSchema } from "./weights.ts";
+
+export const MODEL_JSON = "model.json";
+
+/** What the import itself reads of a model.json; the graph is read by `protocol/graph.ts`. */
+const modelJsonSchema = v.object({
+  weightsManifest: weightsManifestSchema,
+  signature: v.nullish(signatureSchema),
+  userDefinedMetadata: v.nullish(v.object({ signature: v.nullish(signatureSchema) })),
+});
+
+/**
+ * A TF.js graph model: `model.json` and the weight files that it names, read whole.
+ * @throws MODEL_INCOMPLETE while files are missing or short, MODEL_MALFORMED for what will not get better by waiting,
+ * MODEL_UNSUPPORTED_OP, LIMIT_EXCEEDED, CANCELLED
+ */
+export async function importTfjsGraphModel(folder: string, options: WithSignal = {}): Promise<ImportedModel> {
+  const source = openSourceFolder(folder, options);
+  const what = `${MODEL_JSON} in ${folder}`;
+  const json = parseModelJson(await source.read(MODEL_JSON, LIMITS.modelJsonBytes), what);
+  const result = v.safeParse(modelJsonSchema, json);
+  if (!result.success) {
+    const { message } = schemaError(what, result.issues);
+    throw new AshoreError("MODEL_MALFORMED", message);
+  }
+  const { weightsManifest, userDefinedMetadata } = result.output;
+  // Converters before 2.0 kept the signature among the user's metadata, where TF.js still looks first.
+  const signature = userDefinedMetadata?.signature ?? result.output.signature ?? undefined;
+  const graph = printGraph(json, signature);
+  const parsed = parseGraphFile(graph, what);
+  refuseUnsupportedOps(parsed, what);
+  const { modelTopology } = parsed;
+  const signatureDefs = signatureDefsOf(signature, modelTopology, what);
+  const tensors = inGraphOrder(await readWeights(weightsManifest, source), modelTopology);
+  return { graph, tensors, signatureDefs, assets: [], sourceDigest: source.digest() };
+}
+
+/** The graph blob: model.json's own values, in its own order, without what only people and the import read. */
+function printGraph(json: Readonly<Record<string, unknown>>, signature: Signature | undefined): Uint8Array<ArrayBuffer> {
+  const { modelTopology, modelInitializer, initializerSignature } = json;
+  const captured = signature !== undefined && [...Object.values(signature.inputs), ...Object.values(signature.outputs)].some(({ resourceId }) => resourceId !== undefined);
+  const graph = { modelTopology, ...(captured ? { signature } : {}), modelInitializer, initializerSignature };
+  return new TextEncoder().encode(`${JSON.stringify(graph)}\n`);
+}
+
+/** A model.json's object, after the ways in which it is often something else were named. */
+function parseModelJson(bytes: Uint8Array, what: string): Readonly<Record<string, unknown>> {
+  const start = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
+  if (start.startsWith("<")) throw new AshoreError("MODEL_MALFORMED", `${what} is an HTML page, not JSON; a download went wrong.`);
+  if (start.startsWith("version https://git-lfs")) throw new AshoreError("MODEL_MALFORMED", `${what} is a Git LFS pointer, not JSON; run "git lfs pull" and copy the model again.`);
+  let json: unknown;
+  try {
+    json = parseStrictJson(bytes, what);
+  } catch (cause) {
+    if (start === "" || (start.startsWith("{") && !endsAsObject(bytes))) {
+      throw new AshoreError("MODEL_INCOMPLETE", `${what} ends after ${bytes.byteLength} bytes, in the middle of its JSON; it is still being copied, or was cut short.`, { cause });
+    }
+    throw new AshoreError("MODEL_MALFORMED", cause instanceof Error ? cause.message : `${what} is not JSON.`, { cause });
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new AshoreError("MODEL_MALFORMED", `${what} is JSON, but no object; it is not a TF.js model.`);
+  const object = Object.fromEntries(Object.entries(json));
+  const { format, modelTopology } = object;
+  const isLayers = format === "layers-model" || (typeof modelTopology === "object" && modelTopology !== null && ("model_config" in modelTopology || "config" in modelTopology));
+  if (isLayers) {
+    throw new AshoreError("MODEL_MALFORMED", `${what} is a layers model; graph models are taken. Convert the Keras model or SavedModel with tensorflowjs_converter --output_format=tfjs_graph_model.`);
+  }
+  if (format !== undefined && format !== null && format !== "graph-model") {
+    throw new AshoreError("MODEL_MALFORMED", `${what} has the format ${JSON.stringify(format)}; TF.js graph models ("graph-model") are taken.`);
+  }
+  if (modelTopology === undefined) throw new AshoreError("MODEL_MALFORMED", `${what} has no modelTopology; it is not a TF.js model.`);
+  return object;
+}
+
+function endsAsObject(bytes: Uint8Array): boolean {
+  let end = bytes.byteLength;
+  while (end > 0 && (bytes[end - 1] ?? 0) <= 0x20) end--;
+  return bytes[end - 1] === "}".charCodeAt(0);
+}
+
+/** Weights in the order of the nodes that hold them, so that a graph's shards do not depend on how a converter grouped files. */
+function inGraphOrder(tensors: readonly ImportedTensor[], graph: GraphTopology): ImportedTensor[] {
+  const places = new Map<string, number>();
+  for (const { name } of allNodes(graph)) if (!places.has(name)) places.set(name, places.size);
+  const last = places.size;
+  return tensors.toSorted((a, b) => (places.get(a.name) ?? last) - (places.get(b.name) ?? last));
+}

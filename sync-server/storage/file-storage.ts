@@ -1,0 +1,61 @@
+import type { Digest } from "../../protocol/digest.ts";
+import { hexOf } from "../../protocol/digest.ts";
+import type { WithSignal } from "../../runtime/ports.ts";
+
+export interface FileStat {
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly modified: number;
+}
+
+export interface ListedFile extends FileStat {
+  readonly path: string;
+}
+
+export interface ByteRange {
+  /** The first byte. */
+  readonly start: number;
+  /** The last byte, inclusive. */
+  readonly end: number;
+}
+
+/**
+ * What the server publishes, by path (`blobs/sha256/<hex>`, `targets/...`, `metadata/...`): a folder first, object stores
+ * later. Paths are relative, with `/`, and are refused where a segment is empty, `.`, `..`, or starts with a dot.
+ * Contract: `test/contract/file-storage.ts`.
+ */
+export interface FileStorage {
+  stat(path: string, options?: WithSignal): Promise<FileStat | undefined>;
+  /** The whole file, or undefined where there is none. */
+  read(path: string, options?: WithSignal): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** The file, or a range of it, as a stream; undefined where there is none. */
+  stream(path: string, options?: WithSignal & { readonly range?: ByteRange | undefined }): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined>;
+  /** Durable when it resolves; never seen half written. @throws STORE_FULL, STORE_FAILED */
+  write(path: string, bytes: Uint8Array<ArrayBuffer>, options?: WithSignal): Promise<void>;
+  /** Resolves also where there was nothing. */
+  delete(path: string): Promise<void>;
+  /** Every file below a folder; none where the folder is missing. */
+  list(folder: string, options?: WithSignal): Promise<readonly ListedFile[]>;
+}
+
+export function blobPath(digest: Digest): string {
+  return `blobs/sha256/${hexOf(digest)}`;
+}
+
+/** Where a target lies under consistent snapshots (TUF 1.0 clause 6.2): `models/a/1/manifest.json` -> `targets/models/a/1/<sha256>.manifest.json`. */
+export function targetPath(target: string, sha256: string): string {
+  const slash = target.lastIndexOf("/") + 1;
+  return `targets/${target.slice(0, slash)}${sha256}.${target.slice(slash)}`;
+}
+
+/**
+ * Content-addressed bytes under their final name: nothing is written where a file of the right size is there already (its
+ * name was given only after its bytes were durable).
+ */
+export async function writeOnce(storage: FileStorage, path: string, bytes: Uint8Array<ArrayBuffer>, options?: WithSignal): Promise<"written" | "present"> {
+  const there = await storage.stat(path, options);
+  if (there?.size === bytes.byteLength) return "present";
+  await storage.write(path, bytes, options);
+  return "written";
+}

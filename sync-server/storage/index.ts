@@ -1,0 +1,2 @@
+export { blobPath, targetPath, writeOnce, type ByteRange, type FileStat, type FileStorage, type ListedFile } from "./file-storage.ts";
+export { createFolderStorage } from "./folder-storage.ts";
