@@ -7,7 +7,7 @@ export interface DownloadOptions extends WithSignal {
   readonly maxBytes: number;
   readonly clock: Clock;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly cache?: RequestCache;
+  readonly cache?: NonNullable<RequestInit["cache"]>;
   /** Called with the size of each piece as it arrives. */
   readonly onBytes?: (count: number) => void;
 }

@@ -1,11 +1,21 @@
 import { AshoreError } from "../../protocol/errors.ts";
 import type { TargetInfo } from "../../protocol/serving-config.ts";
-import type { Clock, WithSignal } from "../../runtime/ports.ts";
+
+export interface WithSignal {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SignerClock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after `ms` milliseconds; rejects with the signal's reason when it is aborted. */
+  sleep(ms: number, options?: WithSignal): Promise<void>;
+}
 
 export interface SignerOptions {
   /** The folder that holds `keys/` and `metadata/` (`--data`). */
   readonly dataDir: string;
-  readonly clock: Clock;
+  readonly clock: SignerClock;
   /** How long each role's metadata is good for, in milliseconds; defaults in `lifetimes.ts`. */
   readonly lifetimes?: Readonly<Record<string, number>>;
 }
