@@ -1,0 +1,48 @@
+import type { DType } from "../../protocol/dtype.ts";
+import { AshoreError } from "../../protocol/errors.ts";
+import type { Manifest, SignatureDef } from "../../protocol/manifest.ts";
+
+/** TensorFlow Serving's name for the signature def that a request without one gets. */
+export const DEFAULT_SIGNATURE = "serving_default";
+
+export interface Port {
+  /** The signature def's name for it. */
+  readonly key: string;
+  /** The graph's (`x:0`). */
+  readonly name: string;
+  readonly dtype: DType;
+}
+
+/** A signature def, laid out once for all requests. */
+export interface Signature {
+  readonly name: string;
+  readonly def: SignatureDef;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** The graph's tensors behind the outputs, each once. */
+  readonly fetches: readonly string[];
+}
+
+const LAID_OUT = new WeakMap<SignatureDef, Signature>();
+
+/**
+ * The signature def that a request names; `""` and undefined mean `serving_default` (spec: `Server::Predict`).
+ * @throws INVALID_ARGUMENT, in TensorFlow Serving's words
+ */
+export function signatureOf({ signatureDefs }: Manifest, name: string | undefined): Signature {
+  const asked = name === undefined || name === "" ? DEFAULT_SIGNATURE : name;
+  const def = Object.hasOwn(signatureDefs, asked) ? signatureDefs[asked] : undefined;
+  if (def === undefined) throw new AshoreError("INVALID_ARGUMENT", `Serving signature name: "${asked}" not found in signature def`);
+  let signature = LAID_OUT.get(def);
+  if (signature === undefined) LAID_OUT.set(def, (signature = layOut(asked, def)));
+  return signature;
+}
+
+function layOut(name: string, def: SignatureDef): Signature {
+  const outputs = ports(def.outputs);
+  return { name, def, inputs: ports(def.inputs), outputs, fetches: [...new Set(outputs.map((port) => port.name))] };
+}
+
+function ports(infos: SignatureDef["inputs"]): readonly Port[] {
+  return Object.entries(infos).map(([key, { name, dtype }]) => ({ key, name, dtype }));
+}
