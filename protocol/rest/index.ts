@@ -1,0 +1,11 @@
+/** TensorFlow Serving's REST protocol as pure functions: bytes in, data out, and back. */
+export { CORS_HEADERS, preflightStatus } from "./cors.ts";
+export { NOT_FOUND_PAGE, REST_CONTENT_TYPE, writeErrorBody } from "./error-body.ts";
+export { writeModelMetadata, type ModelMetadata } from "./metadata-json.ts";
+export { parseRestPath, type ModelSelector, type RestRoute, type VersionSelector } from "./path.ts";
+export type { SignatureInputs, TensorFormat } from "./predict-format.ts";
+export { readPredictInputs, type PredictInputs, type ReadPredictOptions } from "./read-predict.ts";
+export { parseRequestBody, type RequestBody } from "./request-body.ts";
+export { readSimplePredictInputs, writeSimplePredictAnswer } from "./simple-predict.ts";
+export { writeModelList, writeModelStatus } from "./status-json.ts";
+export { writePredictAnswer } from "./write-predict.ts";

@@ -1,0 +1,136 @@
+import { AshoreError, asAshoreError, canonicalCode } from "../errors.ts";
+import type { TensorData } from "../tensor.ts";
+import { isBase64Object } from "./base64-object.ts";
+import { blockData } from "./block-data.ts";
+import { echo } from "./echo.ts";
+import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
+import { parseJson } from "./parse-json.ts";
+import type { SignatureInputs } from "./predict-format.ts";
+import { readTensor, type ReadTensor } from "./read-tensor.ts";
+import { badDocument } from "./request-body.ts";
+import { carriedDType, joinData } from "./tensor-data.ts";
+
+/**
+ * The tensors of a request in row format (`json_tensor.cc`, `FillTensorMapFromInstancesList`): each element a value of the
+ * only input, or an object with a value for every input; all values of an input alike in shape, and batched.
+ * @throws INVALID_ARGUMENT
+ */
+export function readInstances(document: JsonTape, instances: number, inputs: SignatureInputs): Map<string, ReadTensor> {
+  if (!document.isArray(instances)) throw badDocument(document, "Expecting 'instances' to be an list/array");
+  const block = document.block(instances);
+  const count = block === undefined ? document.count(instances) : (block.shape[0] ?? 0);
+  if (count === 0) throw badDocument(document, "No values in 'instances' array");
+
+  const first = instances + NODE_WORDS;
+  if (Object.keys(inputs).length > 1 && (block !== undefined || document.kind(first) !== KIND.object)) {
+    throw new AshoreError(
+      "INVALID_ARGUMENT",
+      "instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map",
+    );
+  }
+  if (block === undefined) {
+    const rows = isNamed(document, first) ? readObjects(document, instances, inputs) : readValues(document, instances, inputs);
+    return rows.tensors(count);
+  }
+  const [name = "", info] = Object.entries(inputs)[0] ?? [];
+  const data = info && blockData(document.values.subarray(block.from, block.to), block, info.dtype);
+  if (data !== undefined) return new Map([[name, { shape: block.shape, data }]]);
+  return readValues(parseJson(document.bytes, document.start(instances), false), 0, inputs).tensors(count);
+}
+
+/** An object that is not the base64 form of a string. */
+function isNamed(document: JsonTape, element: number): boolean {
+  return document.kind(element) === KIND.object && !isBase64Object(document, element);
+}
+
+function readObjects(document: JsonTape, instances: number, inputs: SignatureInputs): Rows {
+  const rows = new Rows(inputs);
+  const required = Object.keys(inputs).sort();
+  let index = 0;
+  for (const element of document.children(instances)) {
+    if (!isNamed(document, element)) throw new AshoreError("INVALID_ARGUMENT", `Expecting object but got list at item ${index} of input list`);
+    const keys = new Set<string>();
+    for (const key of document.children(element)) {
+      const name = document.text(key);
+      keys.add(name);
+      rows.add(document, key + NODE_WORDS, name, `element: ${index} key: ${name}`);
+    }
+    if (keys.size !== required.length) {
+      throw new AshoreError(
+        "INVALID_ARGUMENT",
+        `Failed to process element: ${index} of 'instances' list. JSON object: ${echo(document, element)} keys must be equal to: ${required.join(",")}`,
+      );
+    }
+    index++;
+  }
+  return rows;
+}
+
+function readValues(document: JsonTape, instances: number, inputs: SignatureInputs): Rows {
+  const rows = new Rows(inputs);
+  const name = Object.keys(inputs)[0] ?? "";
+  let index = 0;
+  for (const element of document.children(instances)) {
+    if (isNamed(document, element)) {
+      throw new AshoreError("INVALID_ARGUMENT", `Expecting value/list but got object at item ${index} of input list`);
+    }
+    rows.add(document, element, name, `element: ${index}`);
+    index++;
+  }
+  return rows;
+}
+
+interface Column {
+  readonly shape: readonly number[];
+  readonly size: number;
+  readonly parts: TensorData[];
+}
+
+/** The values of each input, instance by instance. */
+class Rows {
+  readonly #inputs: SignatureInputs;
+  readonly #columns = new Map<string, Column>();
+
+  constructor(inputs: SignatureInputs) {
+    this.#inputs = inputs;
+  }
+
+  /** One instance's value of one input; `place` says which in an error. */
+  add(document: JsonTape, node: number, name: string, place: string): void {
+    try {
+      this.#add(document, node, name);
+    } catch (thrown) {
+      const error = asAshoreError(thrown);
+      const status = `${canonicalCode(error.code)}: ${error.message}`;
+      throw new AshoreError("INVALID_ARGUMENT", `Failed to process ${place} of 'instances' list. Error: ${status}`, { cause: error });
+    }
+  }
+
+  #add(document: JsonTape, node: number, name: string): void {
+    const info = Object.hasOwn(this.#inputs, name) ? this.#inputs[name] : undefined;
+    if (info === undefined) throw new AshoreError("INVALID_ARGUMENT", `JSON object: does not have named input: ${name}`);
+    const { shape, data } = readTensor(document, node, info.dtype);
+    const column = this.#columns.get(name);
+    if (column === undefined) {
+      this.#columns.set(name, { shape, size: data.length, parts: [data] });
+      return;
+    }
+    if (column.size !== data.length) {
+      throw new AshoreError("INVALID_ARGUMENT", `Expecting tensor size: ${column.size} but got: ${data.length}`);
+    }
+    if (column.shape.length !== shape.length || column.shape.some((size, level) => size !== shape[level])) {
+      throw new AshoreError("INVALID_ARGUMENT", `Expecting shape [${column.shape.join(",")}] but got: [${shape.join(",")}]`);
+    }
+    column.parts.push(data);
+  }
+
+  /** Each input's values as one tensor of `count` instances; what a key said twice adds beyond them is left out, as in TensorFlow. */
+  tensors(count: number): Map<string, ReadTensor> {
+    const tensors = new Map<string, ReadTensor>();
+    for (const [name, { shape, size, parts }] of this.#columns) {
+      const dtype = carriedDType(this.#inputs[name]?.dtype ?? "float32");
+      tensors.set(name, { shape: [count, ...shape], data: joinData(dtype, parts, count * size) });
+    }
+    return tensors;
+  }
+}

@@ -1,0 +1,38 @@
+import { AshoreError } from "../errors.ts";
+import type { NamedTensors } from "../tensor.ts";
+import { ByteWriter } from "./byte-writer.ts";
+import type { SignatureInputs } from "./predict-format.ts";
+import { readNamedInputs } from "./read-predict.ts";
+import type { RequestBody } from "./request-body.ts";
+import { outputsOf } from "./write-output.ts";
+import { writeString } from "./write-string.ts";
+
+/**
+ * The input tensors of `POST /predict`, the short form for a server with one model: `{"input": value}` (a tensor, or an
+ * object with one for each input) or `{"instances": […]}`, each read as TensorFlow Serving reads `inputs` and `instances`.
+ * @throws INVALID_ARGUMENT, UNIMPLEMENTED
+ */
+export function readSimplePredictInputs(body: RequestBody, inputs: SignatureInputs): NamedTensors {
+  return readNamedInputs(body, inputs, "input").tensors;
+}
+
+/**
+ * The answer of `POST /predict`: `{"outputs": [{"name", "shape", "dtype", "tensor"}], "status": [{"state", "code"}]}`, the
+ * dtype by its NumPy name, the tensor as nested lists.
+ * @throws INVALID_ARGUMENT for a dtype that JSON cannot carry
+ */
+export function writeSimplePredictAnswer(outputs: NamedTensors): Uint8Array<ArrayBuffer> {
+  const named = outputsOf(outputs);
+  if (named.length === 0) throw new AshoreError("INVALID_ARGUMENT", "The model has no outputs to answer with.");
+  const out = new ByteWriter(256 + 12 * named.reduce((count, { size }) => count + size, 0));
+  out.ascii('{"outputs": [');
+  named.forEach((output, index) => {
+    out.ascii(index === 0 ? '{"name": ' : ', {"name": ');
+    writeString(out, new TextEncoder().encode(output.name));
+    out.ascii(`, "shape": [${output.shape.join(", ")}], "dtype": "${output.dtype}", "tensor": `);
+    output.writeValue(out, 0, 0, 0, true);
+    out.ascii("}");
+  });
+  out.ascii('], "status": [{"state": "AVAILABLE", "code": "OK"}]}');
+  return out.finish();
+}
