@@ -1,0 +1,94 @@
+import * as v from "valibot";
+import { digestSchema, sizeSchema } from "../../protocol/descriptor.ts";
+import type { Digest } from "../../protocol/digest.ts";
+import { AshoreError } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { schemaError } from "../../protocol/manifest.ts";
+import { isModelName, isVersion, type ModelName, type Version } from "../../protocol/names.ts";
+import { targetInfoSchema, type TargetInfo } from "../../protocol/serving-config.ts";
+import type { Journal, JournalModel } from "../ports.ts";
+
+const versionSchema = v.custom<Version>(isVersion, "must be a version");
+
+const modelSchema = v.object({
+  config: v.nullable(v.object({ target: targetInfoSchema, metadataVersion: sizeSchema })),
+  held: v.array(v.object({ version: versionSchema, manifest: targetInfoSchema })),
+  served: v.nullable(v.object({ version: versionSchema, metadataVersion: sizeSchema })),
+  failed: v.pipe(v.array(digestSchema), v.maxLength(LIMITS.failedDigests)),
+});
+
+const journalSchema = v.object({
+  schemaVersion: v.literal(1),
+  installSecret: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+  models: v.pipe(v.record(v.string(), modelSchema), v.check((models) => Object.keys(models).every(isModelName), "must be keyed by model names")),
+});
+
+const newerSchema = v.looseObject({ schemaVersion: v.pipe(v.number(), v.integer(), v.gtValue(1)) });
+
+/**
+ * A stored value as the journal that it must be.
+ * @throws STORE_NEWER where a later Ashore wrote it: it is to be left as it is; STORE_CORRUPT where it is no journal
+ */
+export function parseJournal(value: unknown, what = "the journal"): Journal {
+  const result = v.safeParse(journalSchema, value);
+  if (result.success) return result.output;
+  const newer = v.safeParse(newerSchema, value);
+  if (newer.success) {
+    throw new AshoreError("STORE_NEWER", `${what} has schema version ${newer.output.schemaVersion}, of a later Ashore than this one, which knows 1. It is left as it is, and nothing is stored; run the later Ashore, or another data folder.`);
+  }
+  throw new AshoreError("STORE_CORRUPT", `${what} is damaged.`, { cause: schemaError(what, result.issues) });
+}
+
+export function emptyJournal(installSecret: string): Journal {
+  return { schemaVersion: 1, installSecret, models: {} };
+}
+
+const NOTHING: JournalModel = { config: null, held: [], served: null, failed: [] };
+
+/** What the journal has of a model; an empty record for one that it does not know. */
+export function journalOf(journal: Journal, model: ModelName): JournalModel {
+  return Object.hasOwn(journal.models, model) ? (journal.models[model] ?? NOTHING) : NOTHING;
+}
+
+/** A version is held: its manifest and all its blobs are stored and verified. Held versions are in ascending order. */
+export function commitVersion(journal: Journal, model: ModelName, version: Version, manifest: TargetInfo): Journal {
+  return change(journal, model, ({ held }) => ({
+    held: [...held.filter((other) => other.version !== version), { version, manifest }].sort((a, b) => a.version - b.version),
+  }));
+}
+
+export function forgetVersion(journal: Journal, model: ModelName, version: Version): Journal {
+  return change(journal, model, ({ held }) => ({ held: held.filter((other) => other.version !== version) }));
+}
+
+/** A version answers now, given by this version of the serving metadata. */
+export function markServed(journal: Journal, model: ModelName, version: Version, metadataVersion: number): Journal {
+  return change(journal, model, () => ({ served: { version, metadataVersion } }));
+}
+
+/** A manifest failed on this device and is not tried again; the oldest of LIMITS.failedDigests is forgotten first. */
+export function markFailed(journal: Journal, model: ModelName, manifest: Digest): Journal {
+  return change(journal, model, ({ failed }) => ({
+    failed: [...failed.filter((other) => other !== manifest), manifest].slice(-LIMITS.failedDigests),
+  }));
+}
+
+/** The serving config last taken; its bytes are in the blob store. */
+export function setConfig(journal: Journal, model: ModelName, target: TargetInfo, metadataVersion: number): Journal {
+  return change(journal, model, () => ({ config: { target, metadataVersion } }));
+}
+
+/** Another root is pinned: what the old chain said is dropped, what is held stays until the new chain names versions. */
+export function resetTrust(journal: Journal): Journal {
+  const models = Object.entries(journal.models).map(([model, record]) => [model, { ...record, config: null, served: null }] as const);
+  return { ...journal, models: Object.fromEntries(models) };
+}
+
+export function forgetModel(journal: Journal, model: ModelName): Journal {
+  return { ...journal, models: Object.fromEntries(Object.entries(journal.models).filter(([other]) => other !== model)) };
+}
+
+function change(journal: Journal, model: ModelName, next: (record: JournalModel) => Partial<JournalModel>): Journal {
+  const record = journalOf(journal, model);
+  return { ...journal, models: { ...journal.models, [model]: { ...record, ...next(record) } } };
+}
