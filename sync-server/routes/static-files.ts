@@ -1,6 +1,6 @@
 import { digestOf, hexOf } from "../../protocol/digest.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import type { WithSignal } from "../../runtime/ports.ts";
+import type { WithSignal } from "../with-signal.ts";
 import type { ByteRange, FileStorage } from "../storage/index.ts";
 import { createFileCache } from "./file-cache.ts";
 import { IMMUTABLE, representation, SHORT_LIVED, type Representation } from "./representation.ts";

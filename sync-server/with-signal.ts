@@ -1,0 +1,4 @@
+/** What every asynchronous function of the server takes last. */
+export interface WithSignal {
+  readonly signal?: AbortSignal | undefined;
+}
