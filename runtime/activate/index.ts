@@ -1,3 +1,6 @@
+export { chooseVariant } from "./choose-variant.ts";
+export { desiredVersions, type DesiredVersions, type ModelView } from "./desired.ts";
+export { createLoader, isVerdict, type LoaderPorts } from "./loader.ts";
 export { Manager } from "./manager.ts";
 export type { Desired, ManagerPorts } from "./model-manager.ts";
 export { availabilityPreserving, resourcePreserving, type Action, type Snapshot, type TransitionPolicy } from "./policy.ts";
