@@ -1,5 +1,5 @@
-import type { Digest } from "../../protocol/digest.ts";
-import { hexOf } from "../../protocol/digest.ts";
+import { hexOf, type Digest } from "../../protocol/digest.ts";
+import { consistentTargetPath } from "../../protocol/tuf/role-names.ts";
 import type { WithSignal } from "../../runtime/ports.ts";
 
 export interface FileStat {
@@ -45,8 +45,7 @@ export function blobPath(digest: Digest): string {
 
 /** Where a target lies under consistent snapshots (TUF 1.0 clause 6.2): `models/a/1/manifest.json` -> `targets/models/a/1/<sha256>.manifest.json`. */
 export function targetPath(target: string, sha256: string): string {
-  const slash = target.lastIndexOf("/") + 1;
-  return `targets/${target.slice(0, slash)}${sha256}.${target.slice(slash)}`;
+  return `targets/${consistentTargetPath(target, sha256)}`;
 }
 
 /**

@@ -1,0 +1,121 @@
+import * as v from "valibot";
+import type { Digest } from "../../protocol/digest.ts";
+import { AshoreError } from "../../protocol/errors.ts";
+import { isVersion, type ModelName, type Version } from "../../protocol/names.ts";
+import { manifestPath, type TargetInfo } from "../../protocol/serving-config.ts";
+import type { Clock, EngineHost, WithSignal } from "../../runtime/ports.ts";
+import { importModel, type ImportedModel } from "../import/index.ts";
+import type { SignedState, SignedTarget } from "../sign/index.ts";
+import { blobPath, targetPath, writeOnce } from "../storage/index.ts";
+import { buildVersion, type BuildProgress, type BuiltVersion } from "./build-version.ts";
+import { changeServing, type ServingPorts } from "./change-serving.ts";
+import { addVersion, servingConfigFor, type ServingSettings } from "./policy.ts";
+
+export interface PublishPorts extends ServingPorts {
+  /** Where the self-test runs: threads of their own in a server, so that publishing never stalls serving. */
+  readonly engine: EngineHost;
+  readonly clock: Clock;
+}
+
+export interface PublishRequest {
+  /** The folder of one version's files. */
+  readonly source: string;
+  readonly model: ModelName;
+  readonly version: Version;
+  /** The lowest version of the model that devices may run from now on; signed, and only ever raised. */
+  readonly minVersion?: Version | undefined;
+  /** What the operator configured of the model; absent: as before. */
+  readonly settings?: ServingSettings | undefined;
+  /** Whether the source lies in a watched repository: then the version goes when its folder goes. Default false. */
+  readonly fromRepository?: boolean | undefined;
+  /** Publish a model that answers NaN to finite inputs. Default false. */
+  readonly allowNonFinite?: boolean | undefined;
+}
+
+export interface PublishOptions extends WithSignal {
+  readonly onProgress?: ((progress: BuildProgress) => void) | undefined;
+}
+
+export interface PublishResult {
+  /** "unchanged" where the same source was published under this version before. */
+  readonly outcome: "published" | "unchanged";
+  readonly manifest: TargetInfo;
+  /** What people should know, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Publishes one version: its blobs, its manifest and the serving config that names it are durable before they are signed, so
+ * that a kill at any point leaves what was published before, and the next run goes on. The same source under the same version
+ * again changes nothing but its settings and minimum version.
+ * @throws VERSION_REBOUND for other bytes under a published version; MODEL_INCOMPLETE, MODEL_MALFORMED, MODEL_UNSUPPORTED_OP,
+ * SELF_TEST_FAILED, LIMIT_EXCEEDED for the source; VERSION_INVALID; STORE_FULL, STORE_FAILED; KEY_MISSING; CANCELLED
+ */
+export async function publishVersion(request: PublishRequest, ports: PublishPorts, options: PublishOptions = {}): Promise<PublishResult> {
+  const { model, version, minVersion, settings, fromRepository = false } = request;
+  if (minVersion !== undefined && minVersion > version) {
+    throw new AshoreError("VERSION_INVALID", `The minimum version ${minVersion} of ${model} is above the version ${version} that is being published: no device could run it.`);
+  }
+  options.onProgress?.({ phase: "import", bytes: 0, totalBytes: 0 });
+  const imported = await importModel(request.source, options);
+  const before = boundTarget(await ports.signer.read(options), model, version, imported);
+  const built = before === undefined ? await writeVersion(imported, request, ports, options) : undefined;
+
+  const total = imported.tensors.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+  options.onProgress?.({ phase: "sign", bytes: total, totalBytes: total });
+  let signed: SignedTarget | undefined;
+  const { changed } = await changeServing(
+    ports,
+    model,
+    ({ record, state }) => {
+      // Another process may have published this version since; what is signed first stays.
+      const bound = boundTarget(state, model, version, imported);
+      const { sha256, length } = bound ?? built?.target ?? unbound(model, version);
+      const floor = Math.max(minVersion ?? 0, minVersionOf(bound) ?? 0);
+      const target: SignedTarget = { sha256, length, custom: { sourceDigest: imported.sourceDigest, ...(floor > 0 ? { minVersion: floor } : {}) } };
+      signed = target;
+      const raised = bound === undefined || floor !== (minVersionOf(bound) ?? 0);
+      return {
+        record: addVersion(servingConfigFor(model, record, settings), version, { sha256, length }, { fromRepository }),
+        edit: raised ? (draft) => void draft.targets(publisherRole(state, model)).set(manifestPath(model, version), target) : undefined,
+      };
+    },
+    options,
+  );
+  const { sha256, length } = signed ?? unbound(model, version);
+  return { outcome: changed && before === undefined ? "published" : "unchanged", manifest: { sha256, length }, notes: built?.notes ?? [] };
+}
+
+/** Everything of a version that its signature will name, durably. */
+async function writeVersion(imported: ImportedModel, request: PublishRequest, ports: PublishPorts, options: PublishOptions): Promise<BuiltVersion> {
+  const { storage, engine, clock } = ports;
+  const { model, version, allowNonFinite } = request;
+  const putBlob = (digest: Digest, bytes: Uint8Array<ArrayBuffer>) => writeOnce(storage, blobPath(digest), bytes, options);
+  const built = await buildVersion(imported, { engine, clock, putBlob }, { ...options, model, version, allowNonFinite });
+  await writeOnce(storage, targetPath(manifestPath(model, version), built.target.sha256), built.bytes, options);
+  return built;
+}
+
+const customSchema = v.object({ sourceDigest: v.optional(v.string()), minVersion: v.optional(v.custom<Version>(isVersion)) });
+
+function minVersionOf(target: SignedTarget | undefined): Version | undefined {
+  return target === undefined ? undefined : v.parse(customSchema, target.custom ?? {}).minVersion;
+}
+
+/** The signed target of a version that was published from the same source before. @throws VERSION_REBOUND where the source is another */
+function boundTarget(state: SignedState, model: ModelName, version: Version, { sourceDigest }: ImportedModel): SignedTarget | undefined {
+  const target = state.roles.get(publisherRole(state, model))?.targets.get(manifestPath(model, version));
+  if (target === undefined) return undefined;
+  if (v.parse(customSchema, target.custom ?? {}).sourceDigest === sourceDigest) return target;
+  throw new AshoreError("VERSION_REBOUND", `Version ${version} of ${model} was published with other files before, and a version's files never change: devices that hold it would not take these. Publish them under a new, higher number.`);
+}
+
+/** The role that signs a model's manifests: its own, where keys were delegated to it. */
+export function publisherRole(state: SignedState, model: ModelName): string {
+  const own = `publisher-${model}`;
+  return state.roles.has(own) ? own : "publisher";
+}
+
+function unbound(model: ModelName, version: Version): never {
+  throw new AshoreError("ABORTED", `The signed target of ${model} ${version} was taken away while it was being published; publish again.`);
+}
