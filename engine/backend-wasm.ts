@@ -1,0 +1,74 @@
+import { backend, env } from "@tensorflow/tfjs-core";
+import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import type { BackendProvider } from "./backends.ts";
+import { AshoreError } from "../protocol/errors.ts";
+
+export interface WasmBackendOptions {
+  /** The folder of TF.js's `.wasm` files, with a slash at its end: a path in Node, a URL elsewhere. */
+  readonly wasmPath?: string | undefined;
+  /** Get the file through TF.js's `platform.fetch`, for a host that answers it from a cache. Default: false. */
+  readonly platformFetch?: boolean | undefined;
+}
+
+/** TF.js's WASM backend, SIMD where the machine has it, in one thread. */
+export function wasmBackend({ wasmPath, platformFetch = false }: WasmBackendOptions): BackendProvider {
+  return {
+    name: "wasm",
+    readsAreFresh: true,
+    async start(select) {
+      // The threaded build needs Blob URLs and Worker, which a service worker lacks, and falls back to `cpu` without a word.
+      env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+      if (wasmPath !== undefined) setWasmPaths(wasmPath, platformFetch);
+      const started = await withoutProcessListeners(select);
+      if (started) refuseNullPointers();
+      return started;
+    },
+  };
+}
+
+interface HeapModule {
+  _malloc(bytes: number): number;
+  _free(pointer: number): void;
+}
+
+const guarded = new WeakSet<object>();
+
+/** TF.js writes to whatever `malloc` gives, address 0 included, when the heap cannot grow: a corrupt heap, and wrong answers. */
+function refuseNullPointers(): void {
+  const module = Reflect.get(backend(), "wasm") as HeapModule;
+  if (guarded.has(module)) return;
+  guarded.add(module);
+  // The first call replaces emscripten's stub by the real function; only that one can be wrapped for good.
+  module._free(module._malloc(8));
+  const { _malloc: malloc } = module;
+  module._malloc = (bytes) => {
+    const pointer = malloc(bytes);
+    if (pointer === 0 && bytes > 0) {
+      throw new AshoreError("ENGINE_CRASHED", `The WebAssembly heap cannot grow by ${bytes} bytes: the model or the batch is too large for this device.`);
+    }
+    return pointer;
+  };
+}
+
+interface ProcessListeners {
+  listeners(event: string): ((...args: unknown[]) => void)[];
+  removeListener(event: string, listener: (...args: unknown[]) => void): void;
+}
+
+/**
+ * In Node emscripten's glue listens for uncaught exceptions and unhandled rejections, and rethrows them, which ends the
+ * process for any stray rejection in it. What it adds is taken off again.
+ */
+async function withoutProcessListeners<T>(init: () => Promise<T>): Promise<T> {
+  const { process } = globalThis as { process?: Partial<ProcessListeners> };
+  if (process?.listeners === undefined || process.removeListener === undefined) return init();
+  const events = ["uncaughtException", "unhandledRejection"];
+  const before = new Map(events.map((event) => [event, process.listeners?.(event)]));
+  try {
+    return await init();
+  } finally {
+    for (const [event, old] of before) {
+      for (const listener of process.listeners(event)) if (!old?.includes(listener)) process.removeListener(event, listener);
+    }
+  }
+}

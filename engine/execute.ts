@@ -1,0 +1,139 @@
+import type { GraphModel } from "@tensorflow/tfjs-converter";
+import { engine, tensor, type io, type NamedTensorMap, type Tensor as TfTensor } from "@tensorflow/tfjs-core";
+import { AshoreError } from "../protocol/errors.ts";
+import type { Backend } from "../protocol/manifest.ts";
+import { elementCount, type NamedTensors, type Tensor } from "../protocol/tensor.ts";
+import type { BackendProvider } from "./backends.ts";
+import { graphOf, needsAsync, nodeName } from "./converter.ts";
+import { executionError } from "./execution-error.ts";
+import { complexTensor } from "./weights.ts";
+
+/**
+ * A graph on a backend. Every call of its methods belongs into the realm's engine queue, with its backend the realm's; a
+ * promise must have settled before the next call.
+ */
+export class LoadedGraph {
+  readonly backend: Backend;
+  readonly #model: GraphModel<io.IOHandlerSync>;
+  readonly #readsAreFresh: boolean;
+  readonly #alwaysAsync: boolean;
+  /** By feeds and fetches: whether they need `executeAsync`. */
+  readonly #plans = new Map<string, boolean>();
+
+  constructor(model: GraphModel<io.IOHandlerSync>, provider: BackendProvider, hasInitializer: boolean) {
+    this.#model = model;
+    this.backend = provider.name;
+    this.#readsAreFresh = provider.readsAreFresh;
+    // The initializer makes hash tables, which TF.js does asynchronously.
+    this.#alwaysAsync = hasInitializer;
+  }
+
+  /**
+   * The values of `fetches` (graph tensor names), computed from feeds by graph tensor name in the engine's dtypes. Synchronous,
+   * unless the graph has control flow or the like. The answers' memory is the caller's own.
+   * @throws INVALID_ARGUMENT, MODEL_UNSUPPORTED_OP, ENGINE_CRASHED
+   */
+  execute(feeds: NamedTensors, fetches: readonly string[]): NamedTensors | Promise<NamedTensors> {
+    if (this.#isAsync(feeds, fetches)) return this.#executeAsync(feeds, fetches);
+    const tf = engine();
+    tf.startScope();
+    try {
+      return this.#answers(fetches, this.#model.execute(toTf(feeds), fetches as string[]));
+    } catch (thrown) {
+      throw executionError(thrown);
+    } finally {
+      tf.endScope();
+    }
+  }
+
+  async #executeAsync(feeds: NamedTensors, fetches: readonly string[]): Promise<NamedTensors> {
+    const tf = engine();
+    tf.startScope();
+    try {
+      return this.#answers(fetches, await this.#model.executeAsync(toTf(feeds), fetches as string[]));
+    } catch (thrown) {
+      throw executionError(thrown);
+    } finally {
+      tf.endScope();
+    }
+  }
+
+  dispose(): void {
+    this.#model.dispose();
+  }
+
+  #isAsync(feeds: NamedTensors, fetches: readonly string[]): boolean {
+    const names = Object.keys(feeds);
+    const key = `${names.join("\n")}\n\n${fetches.join("\n")}`;
+    const known = this.#plans.get(key);
+    if (known !== undefined) return known;
+    const graph = graphOf(this.#model);
+    if (fetches.length === 0) throw new AshoreError("INVALID_ARGUMENT", "No output is asked for.");
+    for (const name of names) {
+      if (graph.nodes[nodeName(name)] === undefined) throw new AshoreError("INVALID_ARGUMENT", `The graph has no tensor ${name} to feed.`);
+    }
+    for (const name of fetches) {
+      if (graph.nodes[nodeName(name)] === undefined) throw new AshoreError("INVALID_ARGUMENT", `The graph has no tensor ${name} to fetch.`);
+    }
+    const isAsync = this.#alwaysAsync || needsAsync(graph, names, fetches);
+    this.#plans.set(key, isAsync);
+    return isAsync;
+  }
+
+  #answers(fetches: readonly string[], results: TfTensor | TfTensor[]): NamedTensors {
+    const answers: Record<string, Tensor> = {};
+    for (let i = 0; i < fetches.length; i++) {
+      const name = fetches[i] ?? "";
+      const result = Array.isArray(results) ? results[i] : results;
+      if (result === undefined) throw new AshoreError("INVALID_ARGUMENT", `The graph's tensor ${name} has no value for these inputs.`);
+      answers[name] = this.#answer(result);
+    }
+    return answers;
+  }
+
+  #answer(result: TfTensor): Tensor {
+    const { dtype, shape } = result;
+    switch (dtype) {
+      case "float32":
+      case "complex64":
+        return { dtype, shape, data: this.#owned(result.dataSync() as Float32Array<ArrayBuffer>, Float32Array) };
+      case "int32":
+        return { dtype, shape, data: this.#owned(result.dataSync() as Int32Array<ArrayBuffer>, Int32Array) };
+      case "bool":
+        return { dtype, shape, data: this.#owned(result.dataSync() as Uint8Array<ArrayBuffer>, Uint8Array) };
+      case "string":
+        return { dtype, shape, data: engine().readSync(result.dataId) as Uint8Array[] };
+      default:
+        throw new AshoreError("INTERNAL", `TensorFlow.js answered with the dtype ${String(dtype)}.`);
+    }
+  }
+
+  /** The plain JavaScript backend gives out its own arrays (a weight's too, where the graph only renames it), or plain ones. */
+  #owned<T extends object>(data: T, array: new (data: T) => T): T {
+    return this.#readsAreFresh ? data : new array(data);
+  }
+}
+
+function toTf(feeds: NamedTensors): NamedTensorMap {
+  const tensors: NamedTensorMap = {};
+  for (const name in feeds) {
+    const feed = feeds[name];
+    if (feed !== undefined) tensors[name] = feedTensor(name, feed);
+  }
+  return tensors;
+}
+
+/** TF.js takes the lengths and types of what it is given on trust here, so both are checked. */
+function feedTensor(name: string, { dtype, shape, data }: Tensor): TfTensor {
+  const count = elementCount(shape);
+  const length = dtype === "complex64" ? data.length / 2 : data.length;
+  if (length !== count) {
+    throw new AshoreError("INVALID_ARGUMENT", `The tensor ${name} has ${length} elements where its shape [${shape}] needs ${count}.`);
+  }
+  if (dtype === "float32" && data instanceof Float32Array) return engine().makeTensor(data, shape as number[], dtype);
+  if (dtype === "int32" && data instanceof Int32Array) return engine().makeTensor(data, shape as number[], dtype);
+  if (dtype === "bool" && data instanceof Uint8Array) return engine().makeTensor(data, shape as number[], dtype);
+  if (dtype === "string" && Array.isArray(data)) return tensor(data as Uint8Array[], shape as number[], dtype);
+  if (dtype === "complex64" && data instanceof Float32Array) return complexTensor(data, shape);
+  throw new AshoreError("INVALID_ARGUMENT", `The tensor ${name} is ${dtype} in a ${data.constructor.name}, which the engine does not take.`);
+}
