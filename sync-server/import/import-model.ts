@@ -1,5 +1,5 @@
 import { AshoreError } from "../../protocol/errors.ts";
-import type { WithSignal } from "../../runtime/ports.ts";
+import type { WithSignal } from "../ports.ts";
 import { detectFormat } from "./detect-format.ts";
 import type { ImportedModel } from "./imported-model.ts";
 import { importTfjsGraphModel } from "./tfjs-graph-model.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AshoreError } from "../../protocol/errors.ts";
-import type { WithSignal } from "../../runtime/ports.ts";
+import type { WithSignal } from "../ports.ts";
 
 /** Reads the files of one version's folder and remembers what it read, so that the digest is of the bytes that were used. */
 export interface SourceFolder {

@@ -4,7 +4,7 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { parseGraphFile, type GraphTopology } from "../../protocol/graph.ts";
 import { schemaError } from "../../protocol/manifest.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
-import type { WithSignal } from "../../runtime/ports.ts";
+import type { WithSignal } from "../ports.ts";
 import { allNodes } from "./graph-nodes.ts";
 import type { ImportedModel, ImportedTensor } from "./imported-model.ts";
 import { signatureDefsOf, signatureSchema, type Signature } from "./signature-defs.ts";

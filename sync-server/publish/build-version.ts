@@ -4,7 +4,7 @@ import { AshoreError } from "../../protocol/errors.ts";
 import { printManifest, type EncodedBlob, type Manifest } from "../../protocol/manifest.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import type { TargetInfo } from "../../protocol/serving-config.ts";
-import type { Clock, EngineHost, WithSignal } from "../../runtime/ports.ts";
+import type { Clock, EngineHost, WithSignal } from "../ports.ts";
 import type { ImportedModel } from "../import/index.ts";
 import { cutShards } from "./cut-shards.ts";
 import { encodeBlob } from "./encode.ts";

@@ -4,7 +4,7 @@ import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { isVersion, type ModelName, type Version } from "../../protocol/names.ts";
 import { parseServingConfig, printServingConfig, servingConfigPath } from "../../protocol/serving-config.ts";
-import type { WithSignal } from "../../runtime/ports.ts";
+import type { WithSignal } from "../ports.ts";
 import type { Draft, SignedState, SignedTarget, Signer } from "../sign/index.ts";
 import { targetPath, writeOnce, type FileStorage } from "../storage/index.ts";
 import type { ServingRecord } from "./policy.ts";

@@ -3,7 +3,7 @@ import type { Digest } from "../../protocol/digest.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import { isVersion, type ModelName, type Version } from "../../protocol/names.ts";
 import { manifestPath, type TargetInfo } from "../../protocol/serving-config.ts";
-import type { Clock, EngineHost, WithSignal } from "../../runtime/ports.ts";
+import type { Clock, EngineHost, WithSignal } from "../ports.ts";
 import { importModel, type ImportedModel } from "../import/index.ts";
 import type { SignedState, SignedTarget } from "../sign/index.ts";
 import { blobPath, targetPath, writeOnce } from "../storage/index.ts";

@@ -4,7 +4,7 @@ import { LIMITS } from "../../protocol/limits.ts";
 import type { Backend, SelfTest, SignatureDef } from "../../protocol/manifest.ts";
 import { selfTestInputs } from "../../protocol/self-test.ts";
 import type { NamedTensors } from "../../protocol/tensor.ts";
-import type { Clock, EngineHost, HostedModel, ModelBytes, WithSignal } from "../../runtime/ports.ts";
+import type { Clock, EngineHost, HostedModel, ModelBytes, WithSignal } from "../ports.ts";
 import { expectedOutput, holdsNaN } from "./expected-output.ts";
 import { guessShapes } from "./guess-shapes.ts";
 

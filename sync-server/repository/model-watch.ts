@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { AshoreError, asAshoreError, type ErrorCode } from "../../protocol/errors.ts";
 import type { Version } from "../../protocol/names.ts";
-import type { Clock, WithSignal } from "../../runtime/ports.ts";
+import type { Clock, WithSignal } from "../ports.ts";
 import type { Gate } from "./gate.ts";
 import { lookAt, namesIn } from "./look.ts";
 import { stoodStill, versionFolders, wantedVersions, type Fingerprint } from "./plan.ts";

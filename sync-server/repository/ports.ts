@@ -1,7 +1,7 @@
 import type { AshoreError } from "../../protocol/errors.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import type { VersionPolicy } from "../../protocol/serving-config.ts";
-import type { WithSignal } from "../../runtime/ports.ts";
+import type { WithSignal } from "../ports.ts";
 
 /** A model whose versions lie in `basePath/<version>/`. */
 export interface WatchedModel {

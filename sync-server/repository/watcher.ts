@@ -1,5 +1,5 @@
 import type { ModelName } from "../../protocol/names.ts";
-import type { Clock, WithSignal } from "../../runtime/ports.ts";
+import type { Clock, WithSignal } from "../ports.ts";
 import { createGate } from "./gate.ts";
 import { ModelWatch } from "./model-watch.ts";
 import type { RepositoryEvent, RepositoryPublisher, RepositoryStatus, WatchedModel } from "./ports.ts";

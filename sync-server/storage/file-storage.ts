@@ -1,6 +1,6 @@
 import { hexOf, type Digest } from "../../protocol/digest.ts";
 import { consistentTargetPath } from "../../protocol/tuf/role-names.ts";
-import type { WithSignal } from "../../runtime/ports.ts";
+import type { WithSignal } from "../ports.ts";
 
 export interface FileStat {
   /** Bytes. */
