@@ -17,7 +17,7 @@ const UINT64_MAX = 2n ** 64n - 1n;
 const INT64_MIN = -(2n ** 63n);
 const LARGEST_EXPONENT = 308;
 /** The largest double divided by ten: RapidJSON takes no further whole digit past it. */
-const WHOLE_LIMIT = 1.7976931348623157e307;
+const WHOLE_LIMIT = Number.MAX_VALUE / 10;
 
 /**
  * One number literal of any length as RapidJSON scans it: its class and its end. `NaN`, `Inf` and `Infinity` are numbers.
