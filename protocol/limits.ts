@@ -13,6 +13,7 @@ export const LIMITS = {
   targetsBytes: 5 * MIB,
   rootRotations: 256,
   delegationVisits: 32,
+  listedRoles: 1_024,
   metadataDepth: 64,
   // targets
   manifestBytes: 64 * KIB,

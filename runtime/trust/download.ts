@@ -7,7 +7,8 @@ export interface DownloadOptions extends WithSignal {
   readonly maxBytes: number;
   readonly clock: Clock;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly cache?: NonNullable<RequestInit["cache"]>;
+  /** The HTTP cache's part, where the host has one; the platform's default without it. */
+  readonly cache?: "no-cache" | "no-store" | "reload";
   /** Called with the size of each piece as it arrives. */
   readonly onBytes?: (count: number) => void;
 }
