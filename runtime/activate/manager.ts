@@ -1,3 +1,4 @@
+import type { AshoreError } from "../../protocol/errors.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import type { VersionStatus } from "../../protocol/states.ts";
 import type { WithSignal } from "../ports.ts";
@@ -35,6 +36,10 @@ export class Manager {
     return [...this.#models.values()].map(({ name }) => name);
   }
 
+  has(model: string): boolean {
+    return this.#models.has(model);
+  }
+
   /** @throws NOT_FOUND, INVALID_ARGUMENT (an unknown label), UNAVAILABLE, VERSION_BLOCKED */
   acquire(model: string, selector: Selector): Handle {
     const manager = this.#models.get(model);
@@ -47,6 +52,11 @@ export class Manager {
     const manager = this.#models.get(model);
     if (manager === undefined) throw this.#unknown(model, selector);
     return await manager.available(selector, options);
+  }
+
+  /** Says that a servable's engine died, where a request saw it before the engine's own word came. */
+  crashed(servable: Servable, error: AshoreError): void {
+    this.#models.get(servable.model)?.crashed(servable, error);
   }
 
   /** The versions of a model that this process has tracked, highest first; undefined for an unknown model. */
@@ -72,7 +82,7 @@ export class Manager {
     await Promise.all([...this.#models.values()].map((model) => model.close(cutOff)));
   }
 
-  #unknown(model: string, { version, label }: Selector): Error {
+  #unknown(model: string, { version, label }: Selector): AshoreError {
     if (label !== undefined) return this.#complete ? unknownLabel(label) : labelsNotSet(label);
     return this.#complete ? servableNotFound(model, version) : nothingHeld(model);
   }

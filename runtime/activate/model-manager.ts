@@ -127,6 +127,26 @@ export class ModelManager {
     while ([...this.#slots.values()].some((slot) => slot.state !== "END")) await this.#nextChange();
   }
 
+  /** A servable's engine died. Safe to repeat. */
+  crashed(servable: Servable, error: AshoreError): void {
+    const slot = this.#slots.get(servable.version);
+    if (slot?.loaded !== servable || slot.state !== "AVAILABLE") return;
+    const now = this.#ports.clock.now();
+    slot.crashes = now - slot.crashedAt > LIMITS.crashMemoryMs ? 1 : slot.crashes + 1;
+    slot.crashedAt = now;
+    slot.error = error;
+    slot.routable = false;
+    slot.loaded = undefined;
+    slot.move("END");
+    this.#routes.update();
+    this.#tell(slot);
+    this.#ports.report({ type: "problem", model: this.name, version: slot.version, error });
+    void servable.hosted.close().catch(() => undefined);
+    if (slot.aspired) this.#reload(slot);
+    this.#reconcile();
+    this.#changed();
+  }
+
   #keep(slot: Slot): void {
     slot.aspired = true;
     if (slot.state === "END" && !slot.reloading) this.#restart(slot);
@@ -179,7 +199,7 @@ export class ModelManager {
       slot.routable = true;
       this.#routes.update();
       this.#tell(slot);
-      void servable.hosted.lost.then((error) => this.#crashed(slot, servable, error));
+      void servable.hosted.lost.then((error) => this.crashed(servable, error));
     } catch (thrown) {
       slot.abort = undefined;
       await this.#discard(slot);
@@ -220,24 +240,6 @@ export class ModelManager {
     this.#successors.delete(slot.version);
     if (successor !== undefined) this.#open(successor);
     else if (slot.aspired) this.#restart(slot);
-  }
-
-  #crashed(slot: Slot, servable: Servable, error: AshoreError): void {
-    if (slot.loaded !== servable || slot.state !== "AVAILABLE") return;
-    const now = this.#ports.clock.now();
-    slot.crashes = now - slot.crashedAt > LIMITS.crashMemoryMs ? 1 : slot.crashes + 1;
-    slot.crashedAt = now;
-    slot.error = error;
-    slot.routable = false;
-    slot.loaded = undefined;
-    slot.move("END");
-    this.#routes.update();
-    this.#tell(slot);
-    this.#ports.report({ type: "problem", model: this.name, version: slot.version, error });
-    void servable.hosted.close().catch(() => undefined);
-    if (slot.aspired) this.#reload(slot);
-    this.#reconcile();
-    this.#changed();
   }
 
   /** Loads a version again whose engine died: at once, then with growing pauses while it keeps dying. */

@@ -67,7 +67,7 @@ export class Routes {
     const number = label === undefined ? version : this.#labels.get(label);
     if (label !== undefined && number === undefined) return this.#configured ? unknownLabel(label) : labelsNotSet(label);
     if (number !== undefined) {
-      return this.#slots.get(number)?.blocked === true ? versionBlocked(this.#model, number) : servableNotFound(this.#model, number);
+      return this.#slots.get(Number(number))?.blocked === true ? versionBlocked(this.#model, number) : servableNotFound(this.#model, number);
     }
     const slots = [...this.#slots.values()];
     if (slots.some((slot) => slot.aspired && slot.isComing)) return nothingHeld(this.#model);
@@ -80,7 +80,8 @@ export class Routes {
       const labelled = this.#labels.get(label);
       return labelled === undefined ? undefined : this.#slots.get(labelled);
     }
-    return version === undefined ? this.#latest : this.#slots.get(version);
+    if (version === undefined) return this.#latest;
+    return typeof version === "bigint" ? undefined : this.#slots.get(version);
   }
 
   readonly #canAnswer = (version: Version): boolean => this.#slots.get(version)?.routable === true;

@@ -1,0 +1,28 @@
+import { AshoreError } from "../../protocol/errors.ts";
+import type { NamedTensors, Tensor } from "../../protocol/tensor.ts";
+import type { Servable } from "../activate/index.ts";
+import type { WithSignal } from "../ports.ts";
+import { fromEngine } from "./from-engine.ts";
+import type { Signature } from "./signature.ts";
+import { toEngine } from "./to-engine.ts";
+
+/**
+ * Runs a signature def: tensors by its input keys in its dtypes in, tensors by its output keys in its dtypes out.
+ * @throws INVALID_ARGUMENT, UNIMPLEMENTED, and what the engine throws
+ */
+export async function execute(servable: Servable, signature: Signature, inputs: NamedTensors, options: WithSignal): Promise<NamedTensors> {
+  const feeds: Record<string, Tensor> = {};
+  for (const port of signature.inputs) {
+    const tensor = inputs[port.key];
+    if (tensor === undefined) throw new AshoreError("INVALID_ARGUMENT", `Missing named input: ${port.key}.`);
+    feeds[port.name] = toEngine(tensor, port);
+  }
+  const fetched = await servable.hosted.run(feeds, signature.fetches, options);
+  const outputs: Record<string, Tensor> = {};
+  for (const { key, name, dtype } of signature.outputs) {
+    const tensor = fetched[name];
+    if (tensor === undefined) throw new AshoreError("INTERNAL", `The engine did not answer ${name}, the output ${key}.`);
+    outputs[key] = fromEngine(tensor, dtype, key);
+  }
+  return outputs;
+}

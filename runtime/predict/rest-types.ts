@@ -1,0 +1,43 @@
+import type { CanonicalCode } from "../../protocol/errors.ts";
+import type { WithSignal } from "../ports.ts";
+
+/** A request as any host has it: of node:http, of a service worker, of a test. */
+export interface RestRequest {
+  readonly method: string;
+  /** Path and query, still percent-encoded. */
+  readonly target: string;
+  /** By lower-case name. */
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
+  /** Called at most once. @throws LIMIT_EXCEEDED beyond LIMITS.requestBodyBytes */
+  readonly body: () => Promise<Uint8Array> | Uint8Array;
+}
+
+export interface RestResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array<ArrayBuffer> | string;
+}
+
+/** TensorFlow Serving's REST API. `handle` answers every request, errors included, and never rejects. */
+export interface RestCore {
+  handle(request: RestRequest, options?: WithSignal): Promise<RestResponse>;
+  close(): void;
+}
+
+export interface RequestRecord {
+  /** The model that the request named; undefined where there is none of that name, so that callers cannot make up series. */
+  readonly model: string | undefined;
+  readonly version: number | undefined;
+  /** `predict`, `classify`, `regress`; "" for status and metadata. */
+  readonly api: string;
+  readonly status: "OK" | CanonicalCode;
+  /** From the request to its answer. */
+  readonly microseconds: number;
+}
+
+/** Where counts of requests go; a host without metrics gives none. */
+export interface RequestMetrics {
+  /** Milliseconds from any start, as finely as the host has them. */
+  now(): number;
+  request(record: RequestRecord): void;
+}
