@@ -45,11 +45,18 @@ export interface Journal {
   readonly models: Readonly<Record<string, JournalModel>>;
 }
 
+export interface HeldVersion {
+  readonly version: Version;
+  readonly manifest: TargetInfo;
+  /** The backend on which it passed its self-test here, and served. */
+  readonly proved?: Backend | undefined;
+}
+
 export interface JournalModel {
   /** The serving config last taken, whose bytes are in the blob store, and the version of the metadata that signed it. */
   readonly config: { readonly target: TargetInfo; readonly metadataVersion: number } | null;
   /** Versions whose manifest and blobs were all stored and verified: the commit record, written last. */
-  readonly held: readonly { readonly version: Version; readonly manifest: TargetInfo }[];
+  readonly held: readonly HeldVersion[];
   /** The version that answered last, and the serving metadata that gave it. */
   readonly served: { readonly version: Version; readonly metadataVersion: number } | null;
   /** Manifest digests that failed here; at most LIMITS.failedDigests, oldest first. */

@@ -3,7 +3,7 @@ import { digestSchema, sizeSchema } from "../../protocol/descriptor.ts";
 import type { Digest } from "../../protocol/digest.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { schemaError } from "../../protocol/manifest.ts";
+import { schemaError, type Backend } from "../../protocol/manifest.ts";
 import { isModelName, isVersion, type ModelName, type Version } from "../../protocol/names.ts";
 import { targetInfoSchema, type TargetInfo } from "../../protocol/serving-config.ts";
 import type { Journal, JournalModel } from "../ports.ts";
@@ -12,7 +12,7 @@ const versionSchema = v.custom<Version>(isVersion, "must be a version");
 
 const modelSchema = v.object({
   config: v.nullable(v.object({ target: targetInfoSchema, metadataVersion: sizeSchema })),
-  held: v.array(v.object({ version: versionSchema, manifest: targetInfoSchema })),
+  held: v.array(v.object({ version: versionSchema, manifest: targetInfoSchema, proved: v.optional(v.picklist(["webgpu", "wasm", "cpu"])) })),
   served: v.nullable(v.object({ version: versionSchema, metadataVersion: sizeSchema })),
   failed: v.pipe(v.array(digestSchema), v.maxLength(LIMITS.failedDigests)),
 });
@@ -59,6 +59,11 @@ export function commitVersion(journal: Journal, model: ModelName, version: Versi
 
 export function forgetVersion(journal: Journal, model: ModelName, version: Version): Journal {
   return change(journal, model, ({ held }) => ({ held: held.filter((other) => other.version !== version) }));
+}
+
+/** A held version passed its self-test on this backend, and serves. */
+export function markProved(journal: Journal, model: ModelName, version: Version, proved: Backend): Journal {
+  return change(journal, model, ({ held }) => ({ held: held.map((one) => (one.version === version ? { ...one, proved } : one)) }));
 }
 
 /** A version answers now, given by this version of the serving metadata. */
