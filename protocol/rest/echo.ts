@@ -2,7 +2,7 @@ import { LIMITS } from "../limits.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
 import { utf8Text } from "./json-string.ts";
-import { parseJson } from "./parse-json.ts";
+import { unfold } from "./parse-json.ts";
 import { shortestDouble } from "./shortest-double.ts";
 import { writeString } from "./write-string.ts";
 
@@ -27,8 +27,8 @@ function writeValue(out: ByteWriter, tape: JsonTape, node: number, depth: number
     case KIND.array:
       return writeArray(out, tape, node, depth);
     case KIND.block: {
-      const array = parseJson(tape.bytes, tape.start(node), false);
-      return writeArray(out, array, 0, depth);
+      const list = unfold(tape, node);
+      return writeArray(out, list.tape, list.node, depth);
     }
     case KIND.string:
     case KIND.escapedString:

@@ -11,6 +11,8 @@ const TYPE_NAMES = ["Null", "False", "True", "Object", "Array", "String", "Strin
 /** Words a node: its kind, the byte where its text starts, and where it ends (a container: the node after it; a block: its number). */
 export const NODE_WORDS = 3;
 
+const encoder = new TextEncoder();
+
 /**
  * A parsed JSON document as one flat list of nodes in the order of the text, so that neither depth nor count costs more
  * than bytes. A node is its index; a member of an object is its key's node and then its value's.
@@ -78,10 +80,20 @@ export class JsonTape {
 
   /** The value of an object's first member of that name. */
   member(object: number, name: string): number | undefined {
+    const wanted = encoder.encode(name);
     for (const key of this.children(object)) {
-      if (this.text(key) === name) return key + NODE_WORDS;
+      if (this.#isText(key, wanted)) return key + NODE_WORDS;
     }
     return undefined;
+  }
+
+  #isText(string: number, wanted: Uint8Array): boolean {
+    const isPlain = this.kind(string) === KIND.string;
+    const start = this.start(string);
+    if (isPlain && (this.words[string + 2] ?? 0) - start !== wanted.length) return false;
+    const bytes = isPlain ? this.bytes : this.string(string);
+    const from = isPlain ? start : 0;
+    return (isPlain || bytes.length === wanted.length) && wanted.every((byte, index) => bytes[from + index] === byte);
   }
 
   /** The bytes that a string stands for. */

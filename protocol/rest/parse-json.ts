@@ -23,6 +23,12 @@ export function parseJson(bytes: Uint8Array, start: number, blocks: boolean): Js
   return new Parser(bytes, start === 0 ? afterByteOrderMark(bytes) : start, blocks).parse();
 }
 
+/** A node where a block stands as the list of its elements, each a node; any other node is itself. */
+export function unfold(tape: JsonTape, node: number): { readonly tape: JsonTape; readonly node: number } {
+  if (tape.kind(node) !== KIND.block) return { tape, node };
+  return { tape: parseJson(tape.bytes, tape.start(node), false), node: 0 };
+}
+
 function afterByteOrderMark(bytes: Uint8Array): number {
   let at = 0;
   for (const byte of [0xef, 0xbb, 0xbf]) if (bytes[at] === byte) at++;

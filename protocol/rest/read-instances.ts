@@ -1,10 +1,9 @@
 import { AshoreError, asAshoreError, canonicalCode } from "../errors.ts";
 import type { TensorData } from "../tensor.ts";
 import { isBase64Object } from "./base64-object.ts";
-import { blockData } from "./block-data.ts";
 import { echo } from "./echo.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
-import { parseJson } from "./parse-json.ts";
+import { unfold } from "./parse-json.ts";
 import type { SignatureInputs } from "./predict-format.ts";
 import { readTensor, type ReadTensor } from "./read-tensor.ts";
 import { badDocument } from "./request-body.ts";
@@ -22,20 +21,15 @@ export function readInstances(document: JsonTape, instances: number, inputs: Sig
   if (count === 0) throw badDocument(document, "No values in 'instances' array");
 
   const first = instances + NODE_WORDS;
-  if (Object.keys(inputs).length > 1 && (block !== undefined || document.kind(first) !== KIND.object)) {
+  const isObject = block === undefined && document.kind(first) === KIND.object;
+  if (!isObject && Object.keys(inputs).length > 1) {
     throw new AshoreError(
       "INVALID_ARGUMENT",
       "instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map",
     );
   }
-  if (block === undefined) {
-    const rows = isNamed(document, first) ? readObjects(document, instances, inputs) : readValues(document, instances, inputs);
-    return rows.tensors(count);
-  }
-  const [name = "", info] = Object.entries(inputs)[0] ?? [];
-  const data = info && blockData(document.values.subarray(block.from, block.to), block, info.dtype);
-  if (data !== undefined) return new Map([[name, { shape: block.shape, data }]]);
-  return readValues(parseJson(document.bytes, document.start(instances), false), 0, inputs).tensors(count);
+  if (isObject && isNamed(document, first)) return readObjects(document, instances, inputs).tensors(count);
+  return readValues(document, instances, inputs, count);
 }
 
 /** An object that is not the base64 form of a string. */
@@ -66,9 +60,20 @@ function readObjects(document: JsonTape, instances: number, inputs: SignatureInp
   return rows;
 }
 
-function readValues(document: JsonTape, instances: number, inputs: SignatureInputs): Rows {
+function readValues(document: JsonTape, instances: number, inputs: SignatureInputs, count: number): Map<string, ReadTensor> {
+  const [name = "", { dtype } = { dtype: "float32" as const }] = Object.entries(inputs)[0] ?? [];
+  try {
+    // Instances that are all alike are one tensor as they stand.
+    return new Map([[name, readTensor(document, instances, dtype)]]);
+  } catch {
+    // Which element is at fault, and how, only a look at one after the other tells.
+    const { tape, node } = unfold(document, instances);
+    return readEach(tape, node, name, inputs).tensors(count);
+  }
+}
+
+function readEach(document: JsonTape, instances: number, name: string, inputs: SignatureInputs): Rows {
   const rows = new Rows(inputs);
-  const name = Object.keys(inputs)[0] ?? "";
   let index = 0;
   for (const element of document.children(instances)) {
     if (isNamed(document, element)) {

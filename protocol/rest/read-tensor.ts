@@ -4,7 +4,7 @@ import type { TensorData } from "../tensor.ts";
 import { blockData } from "./block-data.ts";
 import { echo } from "./echo.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
-import { parseJson } from "./parse-json.ts";
+import { unfold } from "./parse-json.ts";
 import { readBool, readInteger, readNumber, readString, refuseLeaf, type ReadLeaf } from "./read-leaf.ts";
 import { carriedDType, dataOver } from "./tensor-data.ts";
 
@@ -32,7 +32,8 @@ export function readTensor(tape: JsonTape, node: number, dtype: DType): ReadTens
   }
   const data = blockData(tape.values.subarray(block.from, block.to), block, dtype);
   if (data !== undefined) return { shape: block.shape, data };
-  return readTensor(parseJson(tape.bytes, tape.start(node), false), 0, dtype);
+  const list = unfold(tape, node);
+  return readTensor(list.tape, list.node, dtype);
 }
 
 interface Reading {
@@ -95,7 +96,8 @@ function collect<T>(reading: Reading, root: number, rootLevel: number, read: Rea
     const kind = tape.kind(node);
     if (kind === KIND.block) {
       // Beside nodes that kept the array around it from being a block; its own array has none inside.
-      collect({ ...reading, tape: parseJson(tape.bytes, tape.start(node), false) }, 0, level, read, found);
+      const list = unfold(tape, node);
+      collect({ ...reading, tape: list.tape }, list.node, level, read, found);
       node += NODE_WORDS;
     } else if (kind === KIND.array) {
       checkArray(level, tape.count(node), shape);
