@@ -1,7 +1,8 @@
 import { backend, env } from "@tensorflow/tfjs-core";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
-import type { BackendProvider } from "./backends.ts";
 import { AshoreError } from "../protocol/errors.ts";
+import type { BackendProvider } from "./backends.ts";
+import { correctCastToBool } from "./wasm-cast.ts";
 
 export interface WasmBackendOptions {
   /** The folder of TF.js's `.wasm` files, with a slash at its end: a path in Node, a URL elsewhere. */
@@ -19,6 +20,7 @@ export function wasmBackend({ wasmPath, platformFetch = false }: WasmBackendOpti
       // The threaded build needs Blob URLs and Worker, which a service worker lacks, and falls back to `cpu` without a word.
       env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
       if (wasmPath !== undefined) setWasmPaths(wasmPath, platformFetch);
+      correctCastToBool();
       const started = await withoutProcessListeners(select);
       if (started) refuseNullPointers();
       return started;
@@ -42,9 +44,10 @@ function refuseNullPointers(): void {
   module._free(module._malloc(8));
   const { _malloc: malloc } = module;
   module._malloc = (bytes) => {
-    const pointer = malloc(bytes);
+    // An address has 32 bits: a larger size would be taken for what is left of it.
+    const pointer = bytes < 2 ** 32 ? malloc(bytes) : 0;
     if (pointer === 0 && bytes > 0) {
-      throw new AshoreError("ENGINE_CRASHED", `The WebAssembly heap cannot grow by ${bytes} bytes: the model or the batch is too large for this device.`);
+      throw new AshoreError("RESOURCE_EXHAUSTED", `The WebAssembly heap cannot grow by ${bytes} bytes: the model or the batch is too large for this device.`);
     }
     return pointer;
   };

@@ -1,4 +1,4 @@
-import { backend, enableProdMode, engine, getBackend, setBackend } from "@tensorflow/tfjs-core";
+import { backend, enableProdMode, engine, findBackendFactory, getBackend, registerBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
 import { AshoreError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import { cpuBackend } from "./backend-cpu.ts";
@@ -44,4 +44,16 @@ export async function useBackend(provider: BackendProvider): Promise<void> {
     cause = thrown;
   }
   throw new AshoreError("BACKEND_UNAVAILABLE", `The ${name} backend does not start here. Restrict \`backends\` to those that this device has.`, { cause });
+}
+
+/**
+ * Lets a crashed backend go, memory and all, without touching it: whatever was on it is lost, and the next use starts a fresh
+ * one.
+ */
+export function abandonBackend(name: Backend): void {
+  const factory = findBackendFactory(name);
+  // Taken out first, because TF.js would call into the crashed module to dispose it.
+  delete engine().registry[name];
+  removeBackend(name);
+  if (factory !== null) registerBackend(name, factory);
 }

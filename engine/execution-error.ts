@@ -1,15 +1,18 @@
 import { AshoreError } from "../protocol/errors.ts";
 
 /**
- * What TF.js threw while computing, as one of ours: a trap of the WebAssembly module or no memory means that this engine
- * cannot be trusted any more, a kernel that a backend lacks is the model's trouble, the rest is what was fed.
+ * What TF.js threw while computing, as one of ours: after a trap of the WebAssembly module its memory cannot be trusted any
+ * more, a kernel that a backend lacks is the model's trouble, the rest is what was fed.
  */
 export function executionError(thrown: unknown): AshoreError {
   if (thrown instanceof AshoreError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const because = { cause: thrown };
-  if (isTrap(thrown, message)) {
+  if (isTrap(thrown)) {
     return new AshoreError("ENGINE_CRASHED", `The engine crashed while it computed: ${message}. The model must be loaded again.`, because);
+  }
+  if (thrown instanceof RangeError && /allocation failed|array length|array buffer length/i.test(message)) {
+    return new AshoreError("RESOURCE_EXHAUSTED", `There is not enough memory to compute this: ${message}. Ask with a smaller batch.`, because);
   }
   const kernel = /Kernel '(\w+)' not registered for backend '(\w+)'/.exec(message);
   if (kernel !== null) {
@@ -25,10 +28,9 @@ interface WithWebAssembly {
   readonly WebAssembly?: { readonly RuntimeError: new () => Error };
 }
 
-function isTrap(thrown: unknown, message: string): boolean {
+function isTrap(thrown: unknown): boolean {
   const { WebAssembly } = globalThis as WithWebAssembly;
-  if (WebAssembly !== undefined && thrown instanceof WebAssembly.RuntimeError) return true;
-  return thrown instanceof RangeError && /allocation failed|out of memory/i.test(message);
+  return WebAssembly !== undefined && thrown instanceof WebAssembly.RuntimeError;
 }
 
 /** TF.js's message about an input, with its own API's words taken out. */

@@ -1,7 +1,7 @@
 import { asAshoreError, AshoreError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
-import { standardBackends, useBackend, type BackendOptions, type BackendProvider } from "./backends.ts";
+import { abandonBackend, standardBackends, useBackend, type BackendOptions, type BackendProvider } from "./backends.ts";
 import type { LoadedGraph } from "./execute.ts";
 import { loadGraph, type GraphBytes } from "./load.ts";
 import { EngineQueue, type QueueOptions } from "./queue.ts";
@@ -13,6 +13,8 @@ export interface InProcessEngineOptions extends BackendOptions {
 
 /** TF.js is one engine to a realm: whatever hosts there are in it share the queue. */
 const queue = new EngineQueue();
+/** And a backend that crashes takes with it what any of them has loaded on it. */
+const loaded = new Set<InProcessModel>();
 
 /** An engine host (runtime/ports.ts) that computes in this realm: a service worker, a thread, a test, the publisher. */
 export function createInProcessEngineHost({ backends = ["wasm", "cpu"], ...options }: InProcessEngineOptions = {}): InProcessEngineHost {
@@ -47,8 +49,12 @@ export class InProcessEngineHost {
       },
       { signal, bounded: false },
     );
-    const model = new InProcessModel(graph, provider, () => this.#models.delete(model));
+    const model = new InProcessModel(graph, provider, () => {
+      this.#models.delete(model);
+      loaded.delete(model);
+    });
     this.#models.add(model);
+    loaded.add(model);
     return model;
   }
 
@@ -63,7 +69,7 @@ export class InProcessModel {
   readonly #graph: LoadedGraph;
   readonly #provider: BackendProvider;
   readonly #onClose: () => void;
-  #lose: (reason: AshoreError) => void = () => {};
+  #resolveLost: (reason: AshoreError) => void = () => {};
   #crash: AshoreError | undefined;
   #closed = false;
 
@@ -73,7 +79,7 @@ export class InProcessModel {
     this.#provider = provider;
     this.#onClose = onClose;
     this.lost = new Promise((resolve) => {
-      this.#lose = resolve;
+      this.#resolveLost = resolve;
     });
   }
 
@@ -90,12 +96,15 @@ export class InProcessModel {
       return await this.#graph.execute(feeds, fetches);
     } catch (thrown) {
       const error = asAshoreError(thrown);
-      if (error.code === "ENGINE_CRASHED") {
-        this.#crash = error;
-        this.#lose(error);
-      }
+      if (error.code === "ENGINE_CRASHED") loseAll(this.backend, error);
       throw error;
     }
+  }
+
+  /** Says that what this model was computed with is gone. */
+  lose(reason: AshoreError): void {
+    this.#crash ??= reason;
+    this.#resolveLost(reason);
   }
 
   /** Gives the tensors back to the backend. A WebAssembly heap keeps its size: only the end of its realm frees it. */
@@ -110,4 +119,9 @@ export class InProcessModel {
     };
     await queue.run(dispose, { bounded: false });
   }
+}
+
+function loseAll(backend: Backend, reason: AshoreError): void {
+  abandonBackend(backend);
+  for (const model of loaded) if (model.backend === backend) model.lose(reason);
 }

@@ -6,6 +6,7 @@ import { parseTensorIndex } from "../protocol/tensor-index.ts";
 import type { BackendProvider } from "./backends.ts";
 import { graphOf } from "./converter.ts";
 import { LoadedGraph } from "./execute.ts";
+import { executionError } from "./execution-error.ts";
 import { unsupportedOps } from "./supported-ops.ts";
 import { decodeWeights } from "./weights.ts";
 
@@ -18,20 +19,23 @@ export interface GraphBytes {
 
 /**
  * A graph, ready to compute on the backend that is the realm's now. Synchronous; to be called inside the realm's engine queue.
- * @throws MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, JSON_INVALID, SCHEMA_INVALID, ENGINE_CRASHED
+ * @throws MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, JSON_INVALID, SCHEMA_INVALID, RESOURCE_EXHAUSTED, ENGINE_CRASHED
  */
 export function loadGraph(bytes: GraphBytes, provider: BackendProvider): LoadedGraph {
   const file = parseGraphFile(bytes.graph);
   refuseUnsupported(file);
   const { tensors } = parseTensorIndex(bytes.index, bytes.shards.map(({ byteLength }) => byteLength));
-  const weights = decodeWeights(tensors, [...bytes.shards]);
+  let weights: NamedTensorMap = {};
   try {
+    weights = decodeWeights(tensors, [...bytes.shards]);
     const model = buildModel(file, weights);
     refuseMissingWeights(model, weights);
     return new LoadedGraph(model, provider, file.modelInitializer?.node !== undefined);
   } catch (thrown) {
     for (const weight of Object.values(weights)) weight.dispose();
-    throw thrown instanceof AshoreError ? thrown : new AshoreError("MODEL_MALFORMED", "TensorFlow.js cannot build this graph. Convert and publish the model again.", { cause: thrown });
+    const error = executionError(thrown);
+    if (error === thrown || error.code === "ENGINE_CRASHED" || error.code === "RESOURCE_EXHAUSTED") throw error;
+    throw new AshoreError("MODEL_MALFORMED", "TensorFlow.js cannot build this graph. Convert and publish the model again.", { cause: thrown });
   }
 }
 
