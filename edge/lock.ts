@@ -31,12 +31,15 @@ export async function lockFolder(folder: string, { onLost }: LockFolderOptions):
   await openFolder(folder);
   const ownerPath = join(folder, "lock.owner.json");
   const lockPath = join(folder, "lock");
-  const handover = await take(folder, { lockfilePath: join(folder, "lock.handover"), stale: HANDOVER_STALE_MS, retries: { retries: 40, minTimeout: 50, maxTimeout: 100 } });
+  // Held for some milliseconds; should it be lost all the same, the lock itself still decides.
+  const handover = await take(join(folder, "lock.handover"), { stale: HANDOVER_STALE_MS, retries: { retries: 40, minTimeout: 50, maxTimeout: 100 }, onCompromised: () => undefined }).catch((thrown: unknown) => {
+    throw storeError(thrown, `lock ${folder}`);
+  });
   try {
     const owner = await readOwner(ownerPath);
     if (owner !== undefined && (await isDead(owner))) await rm(lockPath, { recursive: true, force: true });
     const compromised = (cause: Error): void => onLost(new AshoreError("STORE_LOCKED", `The lock of ${folder} was lost: ${cause.message}. This process was stopped for more than ${STALE_MS / 1000} s, or the lock was removed.`, { cause }));
-    const release = await take(folder, { lockfilePath: lockPath, stale: STALE_MS, onCompromised: compromised });
+    const release = await take(lockPath, { stale: STALE_MS, onCompromised: compromised });
     await writeDurably(ownerPath, new TextEncoder().encode(JSON.stringify({ pid: process.pid, started: await startOf(process.pid), host: hostname() })));
     return {
       release: async () => {
@@ -54,8 +57,9 @@ export async function lockFolder(folder: string, { onLost }: LockFolderOptions):
   }
 }
 
-async function take(folder: string, options: LockOptions): Promise<() => Promise<void>> {
-  return acquire(folder, { realpath: false, ...options });
+/** The library keeps one lock for each first argument, so that this is the lock's own path. */
+async function take(path: string, options: LockOptions): Promise<() => Promise<void>> {
+  return acquire(path, { realpath: false, lockfilePath: path, ...options });
 }
 
 async function readOwner(path: string): Promise<v.InferOutput<typeof ownerSchema> | undefined> {
@@ -74,8 +78,9 @@ async function isDead({ pid, started, host }: v.InferOutput<typeof ownerSchema>)
   } catch (thrown) {
     return thrown instanceof Error && "code" in thrown && thrown.code === "ESRCH";
   }
-  // The number may have gone to another process since.
-  return (await startOf(pid)) !== started;
+  // The number may have gone to another process since; where the system does not tell, it has not.
+  const now = await startOf(pid);
+  return now !== "" && now !== started;
 }
 
 /** When a process started, in a form that only equality is asked of; empty where the system does not tell. */

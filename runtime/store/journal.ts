@@ -17,10 +17,18 @@ const modelSchema = v.object({
   failed: v.pipe(v.array(digestSchema), v.maxLength(LIMITS.failedDigests)),
 });
 
+/** Not `v.record`, which passes over keys such as `constructor`: a model may be called that. */
+const modelsSchema = v.pipe(
+  v.custom<Readonly<Record<string, unknown>>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "must be an object"),
+  v.transform((models) => Object.entries(models)),
+  v.array(v.tuple([v.custom<ModelName>(isModelName, "must be a model name"), modelSchema])),
+  v.transform((models): Journal["models"] => Object.fromEntries(models)),
+);
+
 const journalSchema = v.object({
   schemaVersion: v.literal(1),
   installSecret: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
-  models: v.pipe(v.record(v.string(), modelSchema), v.check((models) => Object.keys(models).every(isModelName), "must be keyed by model names")),
+  models: modelsSchema,
 });
 
 const newerSchema = v.looseObject({ schemaVersion: v.pipe(v.number(), v.integer(), v.gtValue(1)) });
