@@ -1,4 +1,5 @@
 /** TensorFlow Serving's REST protocol as pure functions: bytes in, data out, and back. */
+export { checkClassifySignature, checkRegressSignature } from "./check-signature.ts";
 export { CORS_HEADERS, preflightStatus } from "./cors.ts";
 export { NOT_FOUND_PAGE, REST_CONTENT_TYPE, writeErrorBody } from "./error-body.ts";
 export { writeModelMetadata, type ModelMetadata } from "./metadata-json.ts";
@@ -11,4 +12,4 @@ export { serializeExamples } from "./serialize-example.ts";
 export { readSimplePredictInputs, writeSimplePredictAnswer } from "./simple-predict.ts";
 export { writeModelList, writeModelStatus } from "./status-json.ts";
 export { writePredictAnswer } from "./write-predict.ts";
-export { checkClassifySignature, checkRegressSignature, writeClassifyAnswer, writeRegressAnswer } from "./write-results.ts";
+export { writeClassifyAnswer, writeRegressAnswer } from "./write-results.ts";

@@ -76,8 +76,6 @@ function withValue(feature: Feature, tape: JsonTape, node: number, name: string)
     case "int64":
       list.values.push(integerOf(tape, node, name));
       break;
-    case "none":
-      break;
   }
   return list;
 }
