@@ -1,11 +1,10 @@
 import type { Backend } from "../protocol/manifest.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
+import type { WithSignal } from "./with-signal.ts";
+
+export type { WithSignal };
 
 /** What publishing needs of its host, in the shapes that `edge/` provides. */
-
-export interface WithSignal {
-  readonly signal?: AbortSignal | undefined;
-}
 
 export interface Clock {
   /** Milliseconds since 1970. */

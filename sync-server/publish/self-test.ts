@@ -10,9 +10,9 @@ import { guessShapes } from "./guess-shapes.ts";
 
 /** One seed for all: a self-test is as deterministic as the model. */
 const SEED = 42;
-/** The share by which a perturbed input's floats differ: far below what a model should notice. */
-const PERTURBATION = 1e-5;
-/** A model that takes longer on wasm is not run on cpu, which is an order of magnitude slower. */
+/** The share by which a perturbed input's floats differ: some ten rounding steps, as much as another order of additions brings. */
+const PERTURBATION = 1e-6;
+/** A model that takes longer on its first backend is not run on cpu too, which is an order of magnitude slower. */
 const CPU_WORTH_MS = 2_000;
 
 export interface SelfTestOptions extends WithSignal {
@@ -27,56 +27,56 @@ export interface PublishedSelfTest {
   readonly notes: readonly string[];
 }
 
-/** What one backend computed: from the input, and from the slightly perturbed one. */
-interface Run {
+/** A model, loaded, and how it is asked. */
+interface Subject {
+  readonly hosted: HostedModel;
+  readonly signatureDef: SignatureDef;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** An input that the model takes, and what the first backend makes of it and of its slight perturbation. */
+interface Found {
   readonly backend: Backend;
+  readonly inputs: SelfTest["inputs"];
+  readonly answers: readonly NamedTensors[];
+  /** What one run costs once the model is warm. */
   readonly ms: number;
-  readonly outputs: NamedTensors;
-  readonly perturbed: NamedTensors;
 }
 
 /**
  * Runs a model as devices will, and writes down what they should get (DESIGN section 5): outputs on which the backends, and
- * an input and its slight perturbation, agree are kept as samples; of the others only the shape, where that is stable, and
+ * an input and its slight perturbation, agree on are kept as samples; of the others only the shape, where that is stable, and
  * whether they are finite. The engine takes copies of the bytes.
  * @throws SELF_TEST_FAILED for NaN (unless allowed), MODEL_MALFORMED, MODEL_UNSUPPORTED_OP where no backend loads it, CANCELLED
  */
 export async function makeSelfTest(model: ModelBytes, signatureDef: SignatureDef, engine: EngineHost, clock: Clock, options: SelfTestOptions = {}): Promise<PublishedSelfTest> {
+  const { signal, allowNonFinite = false } = options;
   const notes: string[] = [];
-  const [first, ...others] = (["wasm", "cpu"] as const).filter((backend) => engine.backends.includes(backend));
-  if (first === undefined) return { selfTest: null, notes: ["There is no self-test: this machine's engine has neither wasm nor cpu."] };
-  const found = await findInputs(model, signatureDef, first, engine, clock, options).catch(async (thrown: unknown) => {
-    // A model with an op that wasm lacks still runs on cpu.
-    const [next] = others.splice(0, 1);
-    if (next === undefined || asAshoreError(thrown).code === "CANCELLED") throw thrown;
-    notes.push(`It does not run on ${first}: ${asAshoreError(thrown).message}`);
-    return findInputs(model, signatureDef, next, engine, clock, options);
-  });
-  if (found.run === undefined) {
-    return { selfTest: null, notes: [...notes, `There is no self-test: no input was found that the model takes (${found.reason}).`] };
-  }
-  const runs = [found.run];
-  for (const backend of others) {
-    if (found.run.ms > CPU_WORTH_MS) {
-      notes.push(`Its numbers were not compared with ${backend}: one run took ${Math.round(found.run.ms)} ms on ${found.run.backend}.`);
+  const backends: readonly Backend[] = (["wasm", "cpu"] as const).filter((backend) => engine.backends.includes(backend));
+  const on = <T>(backend: Backend, use: (subject: Subject) => Promise<T>): Promise<T> => withModel(model, backend, engine, signal, (hosted) => use({ hosted, signatureDef, signal }));
+
+  const found = await firstThatRuns(backends, notes, (backend) => on(backend, (subject) => findInputs(subject, clock)));
+  if ("reason" in found) return { selfTest: null, notes: [...notes, `There is no self-test: ${found.reason}.`] };
+  const answers = [...found.answers];
+  for (const backend of backends.slice(backends.indexOf(found.backend) + 1)) {
+    if (found.ms > CPU_WORTH_MS) {
+      notes.push(`Its numbers were not compared with ${backend}: one run took ${Math.round(found.ms)} ms on ${found.backend}.`);
       continue;
     }
     try {
-      runs.push(await withModel(model, backend, engine, options, (hosted) => runOnce(hosted, signatureDef, found.inputs, clock, options)));
+      answers.push(await on(backend, (subject) => ask(subject, found.inputs)));
     } catch (thrown) {
-      const error = asAshoreError(thrown);
-      if (error.code === "CANCELLED") throw error;
-      notes.push(`It does not run on ${backend}: ${error.message}`);
+      notes.push(`It does not run on ${backend}: ${unlessCancelled(thrown).message}`);
     }
   }
-  return summarise(signatureDef, found.inputs, runs, notes, options.allowNonFinite ?? false);
+  return summarise(signatureDef, found.inputs, answers, notes, allowNonFinite);
 }
 
-function summarise(signatureDef: SignatureDef, inputs: SelfTest["inputs"], runs: readonly Run[], notes: readonly string[], allowNonFinite: boolean): PublishedSelfTest {
+function summarise(signatureDef: SignatureDef, inputs: SelfTest["inputs"], answers: readonly NamedTensors[], notes: readonly string[], allowNonFinite: boolean): PublishedSelfTest {
   const outputs: SelfTest["outputs"] = {};
   const unsampled: string[] = [];
   for (const key of Object.keys(signatureDef.outputs).sort()) {
-    const seen = runs.flatMap((run) => [run.outputs[key], run.perturbed[key]]).filter((tensor) => tensor !== undefined);
+    const seen = answers.map((answer) => answer[key]).filter((tensor) => tensor !== undefined);
     if (!allowNonFinite && seen.some(holdsNaN)) {
       throw new AshoreError("SELF_TEST_FAILED", `The output ${JSON.stringify(key)} has NaN for a finite input: the weights are damaged, or the model was trained to nothing. Publish it with --allow_non_finite if that is as it should be.`);
     }
@@ -86,37 +86,51 @@ function summarise(signatureDef: SignatureDef, inputs: SelfTest["inputs"], runs:
     if (expected.samples.length === 0) unsampled.push(key);
   }
   const total = Object.keys(outputs).length;
-  const said = unsampled.length === 0 ? [] : [`${total - unsampled.length} of ${total} outputs are compared by value; of ${unsampled.join(", ")} only what is stable between backends.`];
+  const said = unsampled.length === 0 ? [] : [`${total - unsampled.length} of ${total} outputs are compared by value; of ${unsampled.join(", ")} only what is the same on every backend.`];
   return { selfTest: { signatureDef: "serving_default", seed: SEED, inputs, outputs }, notes: [...notes, ...said] };
 }
 
-type Found = { readonly run: Run; readonly inputs: SelfTest["inputs"] } | { readonly run: undefined; readonly reason: string };
-
-/** The first guess at the unknown sizes with which the model runs, preferring one that gives no NaN. */
-async function findInputs(model: ModelBytes, signatureDef: SignatureDef, backend: Backend, engine: EngineHost, clock: Clock, options: SelfTestOptions): Promise<Found> {
-  if (Object.values(signatureDef.inputs).some(({ dtype }) => DTYPES[dtype].engine === null || DTYPES[dtype].engine === "complex64")) {
-    return { run: undefined, reason: "an input's dtype has no seeded values" };
-  }
-  return withModel(model, backend, engine, options, async (hosted) => {
-    let best: Found | undefined;
-    let reason = "";
-    for (const inputs of guessShapes(signatureDef)) {
-      try {
-        const run = await runOnce(hosted, signatureDef, inputs, clock, options);
-        best ??= { run, inputs };
-        if (!Object.values(run.outputs).some(holdsNaN)) return { run, inputs };
-      } catch (thrown) {
-        const error = asAshoreError(thrown);
-        if (error.code === "CANCELLED" || error.code === "ENGINE_CRASHED") throw error;
-        reason ||= error.message;
-        if (error.code === "DEADLINE_EXCEEDED") break;
-      }
+/** The first backend's answer that is none of a failure: a model with an op that wasm lacks still runs on cpu. */
+async function firstThatRuns<T>(backends: readonly Backend[], notes: string[], use: (backend: Backend) => Promise<T>): Promise<T | { readonly reason: string }> {
+  for (const [place, backend] of backends.entries()) {
+    try {
+      return await use(backend);
+    } catch (thrown) {
+      const error = unlessCancelled(thrown);
+      if (place === backends.length - 1) throw error;
+      notes.push(`It does not run on ${backend}: ${error.message}`);
     }
-    return best ?? { run: undefined, reason };
-  });
+  }
+  return { reason: "this machine's engine has neither wasm nor cpu" };
 }
 
-async function withModel<T>(model: ModelBytes, backend: Backend, engine: EngineHost, { signal }: WithSignal, use: (hosted: HostedModel) => Promise<T>): Promise<T> {
+/** The first guess at the unknown sizes with which the model runs, preferring one that gives no NaN. */
+async function findInputs(subject: Subject, clock: Clock): Promise<Found | { readonly reason: string }> {
+  const { signatureDef, hosted } = subject;
+  const odd = Object.entries(signatureDef.inputs).find(([, { dtype }]) => DTYPES[dtype].engine === null || DTYPES[dtype].engine === "complex64");
+  if (odd !== undefined) return { reason: `the input ${odd[0]} of dtype ${odd[1].dtype} has no seeded values` };
+  let best: Found | undefined;
+  let refusal: AshoreError | undefined;
+  for (const inputs of guessShapes(signatureDef)) {
+    try {
+      const first = await ask(subject, inputs);
+      // The first run compiles and allocates; the second is what a run costs.
+      const start = clock.now();
+      const perturbed = await ask(subject, inputs, PERTURBATION);
+      const found = { backend: hosted.backend, inputs, answers: [first, perturbed], ms: clock.now() - start };
+      if (!Object.values(first).some(holdsNaN)) return found;
+      best ??= found;
+    } catch (thrown) {
+      const error = unlessCancelled(thrown);
+      if (error.code === "ENGINE_CRASHED" || error.code === "MODEL_UNSUPPORTED_OP") throw error;
+      refusal ??= error;
+      if (error.code === "DEADLINE_EXCEEDED") break;
+    }
+  }
+  return best ?? { reason: `no input was found that the model takes (${refusal?.message ?? "all would be too large"})` };
+}
+
+async function withModel<T>(model: ModelBytes, backend: Backend, engine: EngineHost, signal: AbortSignal | undefined, use: (hosted: HostedModel) => Promise<T>): Promise<T> {
   const copy: ModelBytes = { graph: model.graph.slice(), index: model.index.slice(), shards: model.shards.map((shard) => shard.slice()) };
   const hosted = await engine.load(copy, { backend, signal });
   try {
@@ -126,18 +140,19 @@ async function withModel<T>(model: ModelBytes, backend: Backend, engine: EngineH
   }
 }
 
-async function runOnce(hosted: HostedModel, signatureDef: SignatureDef, inputs: SelfTest["inputs"], clock: Clock, { signal }: WithSignal): Promise<Run> {
+/** The model's outputs, by key. */
+async function ask({ hosted, signatureDef, signal }: Subject, inputs: SelfTest["inputs"], perturb = 0): Promise<NamedTensors> {
+  const byKey = selfTestInputs({ seed: SEED, inputs }, signatureDef, perturb);
+  const feeds = Object.fromEntries(Object.entries(byKey).map(([key, tensor]) => [signatureDef.inputs[key]?.name ?? key, tensor]));
   const fetches = [...new Set(Object.values(signatureDef.outputs).map(({ name }) => name))];
-  const run = async (perturb: number): Promise<NamedTensors> => {
-    const byKey = selfTestInputs({ seed: SEED, inputs }, signatureDef, perturb);
-    const feeds = Object.fromEntries(Object.entries(byKey).map(([key, tensor]) => [signatureDef.inputs[key]?.name ?? key, tensor]));
-    const timeout = AbortSignal.timeout(LIMITS.firstInferenceMs);
-    const answers = await hosted.run(feeds, fetches, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
-    return Object.fromEntries(Object.entries(signatureDef.outputs).flatMap(([key, { name }]) => (answers[name] === undefined ? [] : [[key, answers[name]]])));
-  };
-  const outputs = await run(0);
-  // The first run compiles and allocates; the second is what a run costs.
-  const start = clock.now();
-  const perturbed = await run(PERTURBATION);
-  return { backend: hosted.backend, ms: clock.now() - start, outputs, perturbed };
+  const timeout = AbortSignal.timeout(LIMITS.firstInferenceMs);
+  const answers = await hosted.run(feeds, fetches, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
+  return Object.fromEntries(Object.entries(signatureDef.outputs).flatMap(([key, { name }]) => (answers[name] === undefined ? [] : [[key, answers[name]]])));
+}
+
+/** A failure of the model's; being told to stop is none. */
+function unlessCancelled(thrown: unknown): AshoreError {
+  const error = asAshoreError(thrown);
+  if (error.code === "CANCELLED") throw error;
+  return error;
 }
