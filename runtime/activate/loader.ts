@@ -79,9 +79,9 @@ function isBackendFault({ code }: AshoreError): boolean {
   return code === "SELF_TEST_FAILED" || code === "ENGINE_CRASHED" || code === "BACKEND_UNAVAILABLE" || code === "MODEL_UNSUPPORTED_OP" || code === "INVALID_ARGUMENT" || code === "INTERNAL";
 }
 
-/** Whether a failed load says something about the version itself, so that this device does not try its digest again. */
+/** Whether a failure says something about the version itself, so that this device does not try its digest again. */
 export function isVerdict({ code }: AshoreError): boolean {
-  return code === "SELF_TEST_FAILED" || code === "ENGINE_CRASHED" || code === "MODEL_UNSUPPORTED_OP" || code === "MODEL_MALFORMED" || code === "SCHEMA_INVALID" || code === "JSON_INVALID" || code === "LIMIT_EXCEEDED";
+  return code === "SELF_TEST_FAILED" || code === "ENGINE_CRASHED" || code === "MODEL_UNSUPPORTED_OP" || code === "MODEL_MALFORMED" || code === "SCHEMA_INVALID" || code === "JSON_INVALID" || code === "METADATA_MISMATCH";
 }
 
 /** The one error of all backends' faults: wrong numbers weigh more than a missing backend. */
