@@ -15,6 +15,7 @@ const entries: Record<string, string> = {
   server: "sync-server/index.ts",
   cli: "cli/main.ts",
   "engine-thread": "edge/engine-thread.ts",
+  "publish-thread": "sync-server/publish-thread.ts",
 };
 
 const present = Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
