@@ -4,7 +4,7 @@ import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { isVersion, type ModelName, type Version } from "../../protocol/names.ts";
 import { parseServingConfig, printServingConfig, servingConfigPath } from "../../protocol/serving-config.ts";
-import type { WithSignal } from "../ports.ts";
+import type { Clock, WithSignal } from "../ports.ts";
 import type { Draft, SignedState, SignedTarget, Signer } from "../sign/index.ts";
 import { targetPath, writeOnce, type FileStorage } from "../storage/index.ts";
 import type { ServingRecord } from "./policy.ts";
@@ -12,6 +12,7 @@ import type { ServingRecord } from "./policy.ts";
 export interface ServingPorts {
   readonly storage: FileStorage;
   readonly signer: Signer;
+  readonly clock: Pick<Clock, "now">;
 }
 
 /** What is signed of a model now. */
@@ -33,7 +34,7 @@ const versionsSchema = v.optional(v.array(v.custom<Version>(isVersion)), () => [
 const customSchema = v.object({ reverted: versionsSchema, repository: versionsSchema });
 
 /** A model's serving config and memory as they are signed now. @throws STORE_CORRUPT, DIGEST_MISMATCH, SIZE_MISMATCH, SCHEMA_INVALID */
-export async function readServing({ storage, signer }: ServingPorts, model: ModelName, options: WithSignal = {}): Promise<ServingView> {
+export async function readServing({ storage, signer }: Pick<ServingPorts, "storage" | "signer">, model: ModelName, options: WithSignal = {}): Promise<ServingView> {
   const state = await signer.read(options);
   const target = state.roles.get(SERVING_ROLE)?.targets.get(servingConfigPath(model));
   return { state, record: target === undefined ? undefined : await readRecord(storage, model, target, options) };
@@ -57,7 +58,7 @@ export async function changeServing(
     const based = view.state.roles.get(SERVING_ROLE)?.targets.get(path);
     const wanted = change(view);
     if (wanted === undefined) return { changed: false, record: view.record };
-    const target = await writeRecord(ports.storage, model, wanted.record, options);
+    const target = await writeRecord(ports, model, wanted.record, options);
     if (wanted.edit === undefined && based !== undefined && sameTarget(based, target)) return { changed: false, record: view.record };
     let stale = false;
     const { changed } = await ports.signer.update((draft) => {
@@ -85,7 +86,7 @@ async function readRecord(storage: FileStorage, model: ModelName, target: Signed
   return { config: parseServingConfig(bytes, path), reverted: custom.reverted, fromRepository: custom.repository };
 }
 
-async function writeRecord(storage: FileStorage, model: ModelName, { config, reverted, fromRepository }: ServingRecord, options: WithSignal): Promise<SignedTarget> {
+async function writeRecord({ storage, clock }: ServingPorts, model: ModelName, { config, reverted, fromRepository }: ServingRecord, options: WithSignal): Promise<SignedTarget> {
   const path = servingConfigPath(model);
   const bytes = printServingConfig(config);
   if (bytes.byteLength > LIMITS.servingConfigBytes) {
@@ -93,7 +94,7 @@ async function writeRecord(storage: FileStorage, model: ModelName, { config, rev
   }
   parseServingConfig(bytes, `the new serving config of ${model}`);
   const sha256 = hexOf(await digestOf(bytes));
-  await writeOnce(storage, targetPath(path, sha256), bytes, options);
+  await writeOnce(storage, targetPath(path, sha256), bytes, { ...options, now: clock.now() });
   const custom = {
     ...(reverted.length === 0 ? {} : { reverted: [...reverted] }),
     ...(fromRepository.length === 0 ? {} : { repository: [...fromRepository] }),

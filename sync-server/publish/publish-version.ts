@@ -90,9 +90,9 @@ export async function publishVersion(request: PublishRequest, ports: PublishPort
 async function writeVersion(imported: ImportedModel, request: PublishRequest, ports: PublishPorts, options: PublishOptions): Promise<BuiltVersion> {
   const { storage, engine, clock } = ports;
   const { model, version, allowNonFinite } = request;
-  const putBlob = (digest: Digest, bytes: Uint8Array<ArrayBuffer>) => writeOnce(storage, blobPath(digest), bytes, options);
+  const putBlob = (digest: Digest, bytes: Uint8Array<ArrayBuffer>) => writeOnce(storage, blobPath(digest), bytes, { ...options, now: clock.now() });
   const built = await buildVersion(imported, { engine, clock, putBlob }, { ...options, model, version, allowNonFinite });
-  await writeOnce(storage, targetPath(manifestPath(model, version), built.target.sha256), built.bytes, options);
+  await writeOnce(storage, targetPath(manifestPath(model, version), built.target.sha256), built.bytes, { ...options, now: clock.now() });
   return built;
 }
 

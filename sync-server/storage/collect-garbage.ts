@@ -40,10 +40,14 @@ export async function collectGarbage(storage: FileStorage, { now, dryRun = false
     if (role === "root" || role === "snapshot") continue;
     for (const name of await contentsNamedBy(storage, path, { signal })) named.add(name);
   }
-  const removed = [...remove, ...planContents(contents, named, now)];
-  for (const { path } of dryRun ? [] : removed) {
+  const removed: ListedFile[] = [];
+  for (const file of [...remove, ...planContents(contents, named, now)]) {
     signal?.throwIfAborted();
-    await storage.delete(path);
+    // A publish that wants the same bytes again has written them anew since they were listed.
+    const there = await storage.stat(file.path, { signal });
+    if (there?.modified !== file.modified) continue;
+    if (!dryRun) await storage.delete(file.path);
+    removed.push(file);
   }
   return { removed, bytes: removed.reduce((sum, { size }) => sum + size, 0) };
 }

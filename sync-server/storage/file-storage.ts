@@ -1,6 +1,7 @@
 import { hexOf, type Digest } from "../../protocol/digest.ts";
 import { consistentTargetPath } from "../../protocol/tuf/role-names.ts";
 import type { WithSignal } from "../ports.ts";
+import { KEEP_MS } from "./keep.ts";
 
 export interface FileStat {
   /** Bytes. */
@@ -48,13 +49,18 @@ export function targetPath(target: string, sha256: string): string {
   return `targets/${consistentTargetPath(target, sha256)}`;
 }
 
+export interface WriteOnceOptions extends WithSignal {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
 /**
  * Content-addressed bytes under their final name: nothing is written where a file of the right size is there already (its
- * name was given only after its bytes were durable).
+ * name was given only after its bytes were durable), unless it is so old that a garbage collection might be about to take it.
  */
-export async function writeOnce(storage: FileStorage, path: string, bytes: Uint8Array<ArrayBuffer>, options?: WithSignal): Promise<"written" | "present"> {
-  const there = await storage.stat(path, options);
-  if (there?.size === bytes.byteLength) return "present";
-  await storage.write(path, bytes, options);
+export async function writeOnce(storage: FileStorage, path: string, bytes: Uint8Array<ArrayBuffer>, { now, signal }: WriteOnceOptions): Promise<"written" | "present"> {
+  const there = await storage.stat(path, { signal });
+  if (there?.size === bytes.byteLength && now - there.modified < KEEP_MS / 2) return "present";
+  await storage.write(path, bytes, { signal });
   return "written";
 }

@@ -1,7 +1,5 @@
 import type { ListedFile } from "./file-storage.ts";
-
-/** What was superseded goes this long after: a device that read the old timestamp may still be fetching. */
-export const KEEP_MS = 24 * 3_600_000;
+import { KEEP_MS } from "./keep.ts";
 
 /** One role's metadata file, `metadata/7.publisher.json`. */
 export interface RoleFile extends ListedFile {
