@@ -9,7 +9,7 @@ import { defineConfig } from "vite";
  * dist/ is flat: a shared chunk lies beside the entries, so that `new URL("../dist/engine-thread.js", import.meta.url)` is
  * the same file seen from a source in `edge/` and from whatever chunk that source ends in.
  */
-const entries: Record<string, string> = {
+const entries = {
   protocol: "protocol/index.ts",
   edge: "edge/index.ts",
   server: "sync-server/index.ts",
@@ -19,7 +19,6 @@ const entries: Record<string, string> = {
 };
 
 const present = Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
-if (Object.keys(present).length === 0) present["protocol"] = "protocol/errors.ts";
 
 export default defineConfig({
   publicDir: false,

@@ -2,10 +2,10 @@
 // Builds dist/: every Node entry with vite, the public declarations with tsc.
 //   node scripts/build.mjs              always
 //   node scripts/build.mjs --if-stale   only when a source changed since (this is `prepare`, which npm runs often)
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { capture } from "./lib/run.mjs";
 import { DIST, ROOT, isFresh, sourceDigest } from "./lib/sources.mjs";
 
 const ifStale = process.argv.includes("--if-stale");
@@ -26,25 +26,31 @@ const builtFrom = sourceDigest();
 // A folder beside dist, so that each finished file moves to its place by one rename on one file system.
 const fresh = await mkdtemp(join(ROOT, ".build-"));
 try {
-  const declarations = existsSync(join(ROOT, "protocol/index.ts")) && run(process.execPath, [
-    join(ROOT, "node_modules/typescript/bin/tsc"),
-    "-p",
-    "tsconfig.build.json",
-    "--outDir",
-    join(fresh, "types"),
-  ]);
-  const { build } = await import("vite");
-  await Promise.all([
-    declarations,
-    build({ root: ROOT, configFile: join(ROOT, "vite.config.ts"), logLevel: "warn", build: { outDir: fresh } }),
-  ]);
-  if (existsSync(join(fresh, "cli.js"))) await chmod(join(fresh, "cli.js"), 0o755);
-  await writeFile(join(fresh, ".built-from"), builtFrom);
-  await replace(DIST, fresh);
+  const results = await Promise.allSettled([buildCode(fresh), existsSync(join(ROOT, "protocol/index.ts")) && emitDeclarations(join(fresh, "types"))]);
+  const failed = results.filter((result) => result.status === "rejected");
+  for (const { reason } of failed) console.error(reason.message);
+  if (failed.length > 0) {
+    console.error("ashore: the build failed; dist/ is as it was before.");
+    process.exitCode = 1;
+  } else {
+    if (existsSync(join(fresh, "cli.js"))) await chmod(join(fresh, "cli.js"), 0o755);
+    await writeFile(join(fresh, ".built-from"), builtFrom);
+    await replace(DIST, fresh);
+    console.log(`ashore: built dist/ in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  }
 } finally {
   await rm(fresh, { recursive: true, force: true });
 }
-console.log(`ashore: built dist/ in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+
+async function buildCode(outDir) {
+  const { build } = await import("vite");
+  await build({ root: ROOT, configFile: join(ROOT, "vite.config.ts"), logLevel: "warn", build: { outDir } });
+}
+
+async function emitDeclarations(outDir) {
+  const { output, status } = await capture(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", outDir]);
+  if (status !== 0) throw new Error(`tsc -p tsconfig.build.json:\n${output.trimEnd()}`);
+}
 
 /** Moves every file of `from` over its namesake in `to`, then removes what `from` does not have: no file is ever absent. */
 async function replace(to, from) {
@@ -63,15 +69,4 @@ async function replace(to, from) {
 async function filesUnder(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
-
-function run(command, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: "inherit" });
-    child.once("error", reject);
-    child.once("exit", (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`${relative(ROOT, args[0])} ended with status ${code}`));
-    });
-  });
 }
