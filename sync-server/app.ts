@@ -12,17 +12,12 @@ import { createServerMetrics, type ServerMetrics } from "./routes/metrics.ts";
 import { OPENAPI } from "./routes/openapi-document.ts";
 import { readinessOf, type Readiness } from "./routes/readiness.ts";
 import type { StaticFiles } from "./routes/static-files.ts";
+import { restWithRepository } from "./routes/rest-with-repository.ts";
 import { staticResponse } from "./routes/static-response.ts";
 import type { FileStorage } from "./storage/index.ts";
+import type { Inference, RepositoryView, Rest } from "./inference.ts";
+import { restResponse } from "./routes/rest-response.ts";
 import type { WithSignal } from "./with-signal.ts";
-
-/** The runtime that answers `/v1/...` in this process. */
-export interface Inference {
-  /** TensorFlow Serving's REST API: never rejects. */
-  handle(request: Request): Promise<Response>;
-  /** The states of a model's versions; none where it holds none. */
-  statuses(model: ModelName): readonly VersionStatus[];
-}
 
 export interface AppOptions {
   readonly storage: FileStorage;
@@ -31,14 +26,15 @@ export interface AppOptions {
   readonly now: () => number;
   /** The models that must be ready. */
   readonly configured: readonly ModelName[];
-  /** Why a model could not be published, by model; read at each answer. */
-  readonly faults: ReadonlyMap<ModelName, string>;
-  /** Absent with `--no-inference`; a function, because the runtime takes its versions from this very app. */
+  readonly repository: RepositoryView;
+  /** Absent with `--no-inference`; undefined until the runtime, which takes its versions from this very app, is there. */
   readonly inference?: (() => Inference | undefined) | undefined;
 }
 
 export interface App {
   fetch(request: Request): Promise<Response>;
+  /** What answers `/v1/...` and `/predict`, for a host with a faster way than `fetch`. */
+  readonly rest: Rest;
   readonly catalog: ReadCatalog;
   readiness(options?: WithSignal): Promise<Readiness>;
   readonly metrics: ServerMetrics;
@@ -46,27 +42,36 @@ export interface App {
 
 /** Everything that the server answers, as one function from `Request` to `Response`: no socket, no Node. */
 export function createApp(options: AppOptions): App {
-  const { storage, files, now, configured, faults } = options;
+  const { storage, files, now, configured, repository } = options;
   const catalog = createCatalogReader(storage, files);
   const metrics = createServerMetrics(readiness, now);
+  const rest = restWithRepository(options.inference, { repository, statuses, names });
   const app = new Hono();
 
   async function readiness(signal?: WithSignal): Promise<Readiness> {
-    const inference = options.inference?.();
-    const statuses = options.inference === undefined ? undefined : (model: ModelName) => inference?.statuses(model) ?? [];
-    return readinessOf({ configured, catalog: await catalog(signal), statuses, faults });
+    return readinessOf({ configured, catalog: await catalog(signal), inference: options.inference !== undefined, statuses, problem: (model) => repository.problem(model) });
+  }
+
+  function statuses(model: ModelName): readonly VersionStatus[] {
+    const held = options.inference?.()?.status(model) ?? [];
+    return [...held, ...repository.failed(model).filter(({ version }) => !held.some((status) => status.version === version))].sort((a, b) => b.version - a.version);
+  }
+
+  async function names(signal?: WithSignal): Promise<readonly ModelName[]> {
+    return [...new Set([...configured, ...(await catalog(signal)).models.keys()])];
   }
 
   app.use(async (c, next) => {
-    if (c.req.method === "OPTIONS") return new Response(null, { status: 204, headers: PREFLIGHT.map(([name, value]) => [name, value]) });
-    await next();
-    for (const [name, value] of CROSS_ORIGIN) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
-    return undefined;
+    const preflight = c.req.method === "OPTIONS";
+    // Under /v1 the answer to a preflight is TensorFlow Serving's, headers aside.
+    if (preflight && !c.req.path.startsWith("/v1/")) c.res = new Response(null, { status: 204 });
+    else await next();
+    for (const [name, value] of preflight ? PREFLIGHT : CROSS_ORIGIN) c.res.headers.set(name, value);
   });
   app.use(async (c, next) => (await staticResponse(files, c.req.raw, c.req.path)) ?? next());
 
-  app.all("/v1/*", (c) => infer(c.req.raw));
-  app.post("/predict", (c) => infer(c.req.raw));
+  app.all("/v1/*", (c) => restResponse(rest, c.req.raw));
+  app.post("/predict", (c) => restResponse(rest, c.req.raw));
   app.route("/manifests", manifestRoutes({ storage, catalog }));
   app.get("/openapi.json", (c) => c.json(OPENAPI, 200, { "Cache-Control": "public, max-age=3600" }));
   app.get("/healthz", (c) => c.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
@@ -83,13 +88,7 @@ export function createApp(options: AppOptions): App {
   app.notFound((c) => errorResponse(new AshoreError("NOT_FOUND", `There is nothing at ${c.req.path.slice(0, 200)}; /openapi.json says what there is.`)));
   app.onError((error) => errorResponse(error));
 
-  function infer(request: Request): Promise<Response> | Response {
-    if (options.inference === undefined) return errorResponse(new AshoreError("UNIMPLEMENTED", "This server was started with --no-inference: it publishes versions, and devices answer /v1."));
-    const inference = options.inference();
-    return inference?.handle(request) ?? errorResponse(new AshoreError("UNAVAILABLE", "The runtime is starting; /readyz says when it can answer."));
-  }
-
-  return { fetch: async (request) => app.fetch(request), catalog, readiness, metrics };
+  return { fetch: async (request) => app.fetch(request), rest, catalog, readiness, metrics };
 }
 
 let policy: Promise<string> | undefined;

@@ -19,32 +19,35 @@ export interface ReadinessView {
   /** The models that must be ready; none are configured where the data folder alone says what is served. */
   readonly configured: readonly ModelName[];
   readonly catalog: Catalog;
-  /** The states of a model's versions here; undefined where this process runs no model (`--no-inference`). */
-  readonly statuses: ((model: ModelName) => readonly VersionStatus[]) | undefined;
-  /** Why a configured model could not be published, by model. */
-  readonly faults: ReadonlyMap<ModelName, string>;
+  /** Whether this process runs models itself. */
+  readonly inference: boolean;
+  /** The states of a model's versions, those that could not be published among them. */
+  readonly statuses: (model: ModelName) => readonly VersionStatus[];
+  /** What is wrong with a model's repository as a whole, if anything. */
+  readonly problem: (model: ModelName) => string | undefined;
 }
 
 /**
  * Whether this server can answer for every model that it must (DESIGN section 8): each has a version AVAILABLE, or its newest
- * ended, which no waiting changes; without inference: each is published. A model that cannot be published is ended too.
+ * ended, which no waiting changes; without inference: each is published.
  */
-export function readinessOf({ configured, catalog, statuses, faults }: ReadinessView): Readiness {
+export function readinessOf(view: ReadinessView): Readiness {
+  const { configured, catalog } = view;
   const names = [...new Set([...configured, ...catalog.models.keys()])];
   const must = new Set(configured.length > 0 ? configured : names);
-  const models = names.map((name) => modelReadiness(name, catalog.models.has(name), statuses?.(name), faults.get(name)));
+  const models = names.map((name) => modelReadiness(name, view));
   return { ready: models.every(({ name, ready }) => ready || !must.has(name)), models };
 }
 
-function modelReadiness(name: ModelName, published: boolean, versions: readonly VersionStatus[] | undefined, fault: string | undefined): ModelReadiness {
-  const states = versions ?? [];
-  if (versions === undefined ? published : states.some(({ state }) => state === "AVAILABLE")) {
-    return { name, ready: true, versions: states, ...(fault === undefined ? {} : { reason: fault }) };
+function modelReadiness(name: ModelName, { catalog, inference, statuses, problem }: ReadinessView): ModelReadiness {
+  const versions = statuses(name);
+  const published = catalog.models.has(name);
+  const trouble = problem(name);
+  if (inference ? versions.some(({ state }) => state === "AVAILABLE") : published) {
+    return { name, ready: true, versions, ...(trouble === undefined ? {} : { reason: trouble }) };
   }
-  const newest = states.reduce<VersionStatus | undefined>((best, status) => (best === undefined || status.version > best.version ? status : best), undefined);
-  if (newest?.state === "END") {
-    return { name, ready: true, versions: states, reason: newest.error?.message ?? `version ${newest.version} was unloaded` };
-  }
-  if (!published) return { name, ready: fault !== undefined, versions: states, reason: fault ?? "not published yet: no version was found in its base path" };
-  return { name, ready: false, versions: states, reason: newest === undefined ? "published, and not loaded yet" : `version ${newest.version} is in state ${newest.state}` };
+  const newest = versions.reduce<VersionStatus | undefined>((best, status) => (best === undefined || status.version > best.version ? status : best), undefined);
+  if (newest?.state === "END") return { name, ready: true, versions, reason: newest.error?.message ?? `version ${newest.version} was unloaded` };
+  if (newest !== undefined) return { name, ready: false, versions, reason: `version ${newest.version} is in state ${newest.state}` };
+  return { name, ready: false, versions, reason: trouble ?? (published ? "published, and not loaded yet" : "not published yet") };
 }

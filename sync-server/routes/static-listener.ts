@@ -5,13 +5,18 @@ import { SMALL, type StaticFile, type StaticFiles } from "./static-files.ts";
 import { missingBody, missingHeaders } from "./missing.ts";
 import { staticPath, type StaticPath } from "./static-path.ts";
 
+export interface StaticListenerEvents {
+  readonly onAnswer: (kind: StaticPath["kind"], status: number) => void;
+  readonly onError: (error: unknown) => void;
+}
+
 /**
  * Answers a request for a published file straight on `node:http`, without a `Request`, a `Response` or a web stream between:
  * four times the rate for small files, and blobs out of memory. The same answers as {@link staticResponse}, which a test
  * holds it to.
  * @returns false where the request is none of its business, and nothing was touched
  */
-export function answerStatic(files: StaticFiles, request: IncomingMessage, response: ServerResponse, onError: (error: unknown) => void): boolean {
+export function answerStatic(files: StaticFiles, request: IncomingMessage, response: ServerResponse, { onAnswer, onError }: StaticListenerEvents): boolean {
   const { method, url } = request;
   if ((method !== "GET" && method !== "HEAD") || url === undefined) return false;
   const query = url.indexOf("?");
@@ -20,10 +25,15 @@ export function answerStatic(files: StaticFiles, request: IncomingMessage, respo
   const found = files.find(path);
   if (!(found instanceof Promise)) {
     send(files, found, request, response, onError);
+    onAnswer(path.kind, response.statusCode);
     return true;
   }
   found
-    .then((file) => (file === undefined ? notFound(path, response) : send(files, file, request, response, onError)))
+    .then((file) => {
+      if (file === undefined) notFound(path, response);
+      else send(files, file, request, response, onError);
+      onAnswer(path.kind, response.statusCode);
+    })
     .catch((error: unknown) => {
       onError(error);
       if (response.headersSent) response.destroy();

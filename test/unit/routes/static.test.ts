@@ -136,7 +136,7 @@ beforeAll(async () => {
   await storage.write("metadata/1.root.json", new TextEncoder().encode('{"root":1}'));
   files = createStaticFiles({ storage, now: () => performance.now() });
   const server = createServer((request, response) => {
-    if (!answerStatic(files, request, response, (error) => void error)) response.writeHead(418).end();
+    if (!answerStatic(files, request, response, { onAnswer: () => undefined, onError: () => undefined })) response.writeHead(418).end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

@@ -1,0 +1,70 @@
+/**
+ * Blobs over HTTP beside sirv: 4 MiB out of memory and streamed, 400 bytes, and 304. Each server a process of its own, the
+ * load from this one: 16 keep-alive connections, rounds that alternate, medians.
+ */
+import { fork } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { serveBlobs, writeBlobs, type Candidate } from "./support/blob-servers.ts";
+import { answersPerSecond } from "./support/raw-load.ts";
+import { median, printRatio } from "./support/ratios.ts";
+
+const ROUNDS = 5;
+const SECONDS = 1.5;
+const CANDIDATES: readonly Candidate[] = ["ashore", "ashore-streamed", "sirv"];
+
+const [role, dataFolder] = process.argv.slice(2);
+if (role !== undefined && dataFolder !== undefined) {
+  process.send?.(await serveBlobs(CANDIDATES.find((name) => name === role) ?? "ashore", dataFolder));
+} else {
+  await measure();
+}
+
+async function measure(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "ashore-bench-"));
+  const [large, small] = [randomBytes(4 * 1024 * 1024), randomBytes(400)];
+  const [largeHex, smallHex] = [large, small].map((bytes) => createHash("sha256").update(bytes).digest("hex"));
+  await writeBlobs(folder, { [largeHex ?? ""]: large, [smallHex ?? ""]: small });
+  const servers = new Map<Candidate, { readonly url: string; stop(): void }>();
+  try {
+    for (const name of CANDIDATES) {
+      const child = fork(fileURLToPath(import.meta.url), [name, folder]);
+      const [url] = (await once(child, "message")) as [string];
+      servers.set(name, { url, stop: () => child.kill() });
+    }
+    const rows = [
+      { what: "4 MiB", path: `/blobs/sha256/${largeHex}`, unchanged: false, connections: 8, candidates: CANDIDATES },
+      { what: "400 B", path: `/blobs/sha256/${smallHex}`, unchanged: false, connections: 16, candidates: ["ashore", "sirv"] as const },
+      { what: "304", path: `/blobs/sha256/${smallHex}`, unchanged: true, connections: 16, candidates: ["ashore", "sirv"] as const },
+    ];
+    for (const { what, path, unchanged, connections, candidates } of rows) {
+      const rates = new Map<Candidate, number[]>(candidates.map((name) => [name, []]));
+      // The first round warms up and does not count.
+      for (let round = -1; round < ROUNDS; round++) {
+        for (const name of round % 2 === 0 ? candidates : candidates.toReversed()) {
+          const url = `${servers.get(name)?.url ?? ""}${path}`;
+          const headers: Record<string, string> = unchanged ? { "if-none-match": await etagOf(url) } : {};
+          const rate = await answersPerSecond(url, headers, { connections, seconds: SECONDS, status: unchanged ? 304 : 200 });
+          if (round >= 0) rates.get(name)?.push(rate);
+        }
+      }
+      const peer = median(rates.get("sirv") ?? []);
+      for (const name of candidates) {
+        const ours = median(rates.get(name) ?? []);
+        if (name !== "sirv") printRatio(`${what}: ${name} / sirv`, ours / peer, { atLeast: 1 }, `${ours.toFixed(0)} and ${peer.toFixed(0)} answers/s`);
+      }
+    }
+  } finally {
+    for (const { stop } of servers.values()) stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function etagOf(url: string): Promise<string> {
+  const { headers } = await fetch(url, { method: "HEAD" });
+  return headers.get("etag") ?? "";
+}

@@ -1,0 +1,17 @@
+import pino from "pino";
+import type { Log } from "../sync-server/log.ts";
+import type { Io } from "./io.ts";
+
+export type LogFormat = "human" | "json";
+
+/** A log on standard error: one line an event, for people, or as JSON for machines. */
+export function createLog(io: Io, format: LogFormat): Log {
+  const write = format === "json" ? (line: string): void => io.err(line.trimEnd()) : (line: string): void => io.err(humanLine(JSON.parse(line) as Record<string, unknown>));
+  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } }, { write });
+}
+
+function humanLine({ level, time, msg, ...fields }: Record<string, unknown>): string {
+  const clock = String(time).slice(11, 19);
+  const details = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  return [clock, level === "info" ? "" : String(level).toUpperCase(), String(msg), details.join(" ")].filter((part) => part !== "").join("  ");
+}

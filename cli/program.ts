@@ -1,0 +1,58 @@
+import { Command, CommanderError } from "commander";
+import { asAshoreError, type ErrorCode } from "../protocol/errors.ts";
+import type { Io } from "./io.ts";
+import { keysCommand } from "./keys.ts";
+import { publishCommand } from "./publish.ts";
+import { serveCommand } from "./serve.ts";
+
+/** Faults of the command line itself, rather than of the work: exit status 2. */
+const WRONG_USE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["USAGE", "CONFIG_INVALID", "NAME_INVALID", "VERSION_INVALID"]);
+
+export interface Environment {
+  readonly io: Io;
+  /** The version of the package, for `--version`. */
+  readonly version: string;
+}
+
+/**
+ * Runs one command line.
+ * @returns the exit status: 0, 1 where the work failed, 2 for wrong use
+ */
+export async function runCli(argv: readonly string[], { io, version }: Environment): Promise<number> {
+  const program = new Command("ashore")
+    .description("TensorFlow Serving for the browser and the edge.")
+    .version(version)
+    .addHelpText("after", "\nExit status: 0 done, 1 failed, 2 wrong use. Each command has its own --help.");
+  for (const command of [serveCommand, publishCommand, keysCommand]) program.addCommand(command(io));
+  silenceExits(program, io);
+  if (argv.length === 0) {
+    io.err(program.helpInformation().trimEnd());
+    return 2;
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return 0;
+  } catch (thrown) {
+    return statusOf(thrown, io);
+  }
+}
+
+function statusOf(thrown: unknown, io: Io): number {
+  if (thrown instanceof CommanderError) {
+    // Help and version were printed; they are no faults.
+    if (thrown.exitCode === 0) return 0;
+    io.err(`ashore: USAGE: ${thrown.message.replace(/^error: /, "").replaceAll("\n", " ")}`);
+    return 2;
+  }
+  const error = asAshoreError(thrown);
+  // Who asked for the end got it.
+  if (error.code === "CANCELLED" && io.signal.aborted) return 0;
+  io.err(`ashore: ${error.code}: ${error.message.replaceAll("\n", " ")}`);
+  return WRONG_USE.has(error.code) ? 2 : 1;
+}
+
+function silenceExits(command: Command, io: Io): void {
+  command.exitOverride().configureOutput({ writeOut: io.out, writeErr: () => undefined, outputError: () => undefined });
+  for (const inner of command.commands) silenceExits(inner, io);
+}
+

@@ -1,0 +1,117 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { getRequestListener } from "@hono/node-server";
+import { AshoreError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { App } from "./app.ts";
+import type { ServerConfig } from "./config/index.ts";
+import type { Log } from "./log.ts";
+import type { Route } from "./routes/metrics.ts";
+import type { StaticFiles } from "./routes/static-files.ts";
+import { answerStatic } from "./routes/static-listener.ts";
+
+export interface Listener {
+  /** `http://HOST:PORT`, with the port that was really taken. */
+  readonly url: string;
+  /** Takes no more connections, waits for the answers under way (at most LIMITS.drainMs), then closes the rest. */
+  drain(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly config: Pick<ServerConfig, "host" | "port" | "tls">;
+  readonly app: App;
+  readonly files: StaticFiles;
+  readonly log: Log;
+}
+
+/** Longer than the idle time of common proxies, so that none sends a request into a connection that is being closed. */
+const KEEP_ALIVE_MS = 75_000;
+
+/**
+ * Serves the app on a socket: published files straight on `node:http`, the rest through the app.
+ * @throws CONFIG_INVALID for an address or certificate that cannot be used
+ */
+export async function listen({ config, app, files, log }: ListenOptions): Promise<Listener> {
+  const throughApp = getRequestListener((request) => app.fetch(request), { overrideGlobalObjects: false });
+  let draining = false;
+
+  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (draining) response.shouldKeepAlive = false;
+    const taken = answerStatic(files, request, response, {
+      onAnswer: (kind, status) => app.metrics.answered(kind, status),
+      onError: (error) => log.error({ path: request.url }, `A file could not be answered with: ${String(error)}`),
+    });
+    if (taken) return;
+    response.once("finish", () => app.metrics.answered(routeOf(request.url ?? ""), response.statusCode));
+    throughApp(request, response).catch((error: unknown) => {
+      log.error({ path: request.url }, `A request could not be answered: ${String(error)}`);
+      response.destroy();
+    });
+  }
+
+  const server = await serverFor(config, onRequest);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  await listening(server, config);
+  return {
+    url: urlOf(server, config),
+    drain: async () => {
+      draining = true;
+      await drained(server);
+    },
+  };
+}
+
+async function serverFor({ tls }: ListenOptions["config"], onRequest: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
+  if (tls === undefined) return createServer({ noDelay: true }, onRequest);
+  try {
+    const [cert, key] = await Promise.all([readFile(tls.cert), readFile(tls.key)]);
+    return createSecureServer({ cert, key, noDelay: true }, onRequest);
+  } catch (cause) {
+    throw new AshoreError("CONFIG_INVALID", `ssl_cert ${tls.cert} and ssl_key ${tls.key} cannot be used: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function listening(server: Server, { host, port }: ListenOptions["config"]): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : "";
+    const remedy = code === "EADDRINUSE" ? "another process listens there; end it, or choose another port (0 picks a free one)" : messageOf(cause);
+    throw new AshoreError("CONFIG_INVALID", `Port ${port} of ${host} cannot be listened at: ${remedy}.`, { cause });
+  }
+}
+
+function drained(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    // A connection whose answer ends after `close` would stay open, idle, for as long as keep-alive lasts.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    const deadline = setTimeout(() => server.closeAllConnections(), LIMITS.drainMs);
+    server.close(() => {
+      clearInterval(sweep);
+      clearTimeout(deadline);
+      resolve();
+    });
+  });
+}
+
+function urlOf(server: Server, { host, tls }: ListenOptions["config"]): string {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new AshoreError("INTERNAL", "The server has no address.");
+  return `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+}
+
+function routeOf(url: string): Route {
+  if (url.startsWith("/v1/") || url.startsWith("/predict")) return "rest";
+  return url.startsWith("/manifests") ? "manifests" : "other";
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
