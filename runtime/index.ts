@@ -1,3 +1,3 @@
 export type { Clock, EngineHost, FetchPort, HostedModel, Ports, RuntimeEvent } from "./ports.ts";
-export { toFetchHandler, type Nested, type PredictAnswer, type PredictRequest, type RequestMetrics, type RequestRecord, type RestCore, type RestRequest, type RestResponse } from "./predict/index.ts";
+export { checkBodySize, toFetchHandler, type Nested, type PredictAnswer, type PredictRequest, type RequestMetrics, type RequestRecord, type RestCore, type RestRequest, type RestResponse } from "./predict/index.ts";
 export { createRuntime, type ModelStatus, type Runtime, type RuntimeOptions } from "./runtime.ts";

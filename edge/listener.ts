@@ -1,0 +1,102 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { AshoreError } from "../protocol/errors.ts";
+import type { RestCore } from "../runtime/index.ts";
+import type { Readiness } from "./readiness.ts";
+import { answerRest, sendRest } from "./rest-listener.ts";
+
+export interface ListenerOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly handle: RestCore["handle"];
+  readonly readiness: () => Readiness;
+  /** Prometheus' text format. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+export interface Listener {
+  /** `http://HOST:PORT`, with the port that was really taken. */
+  readonly url: string;
+  /** Takes no more connections, waits for the answers under way (for `drainMs` at most), then closes the rest. */
+  close(drainMs: number): Promise<void>;
+}
+
+/** Longer than the idle time of common proxies, so that none sends a request into a connection that is being closed. */
+const KEEP_ALIVE_MS = 75_000;
+const METRICS = "/monitoring/prometheus/metrics";
+
+/**
+ * The edge's port: TensorFlow Serving's REST API, straight from node:http, beside `/healthz`, `/readyz` and metrics.
+ * @throws CONFIG_INVALID for an address that cannot be listened at
+ */
+export async function listen({ host, port, handle, readiness, metrics }: ListenerOptions): Promise<Listener> {
+  let draining = false;
+
+  function onRequest(message: IncomingMessage, response: ServerResponse): void {
+    if (draining) response.shouldKeepAlive = false;
+    // Nothing here rejects but by a bug, which must not be taken for an answer.
+    void route(message, response).catch(() => response.destroy());
+  }
+
+  async function route(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { url = "/" } = message;
+    if (url.startsWith("/v1/") || url === "/predict") return answerRest(handle, message, response);
+    if (url === "/healthz") return sendText(response, 200, "text/plain; charset=utf-8", "ok\n");
+    if (url === "/readyz") {
+      const state = readiness();
+      return sendText(response, state.ready ? 200 : 503, "application/json", `${JSON.stringify(state)}\n`);
+    }
+    if (url === METRICS) {
+      const { contentType, text } = await metrics();
+      return sendText(response, 200, contentType, text);
+    }
+    if (url.startsWith(`${METRICS}?`)) return sendText(response, 400, "text/plain", `Unexpected path: ${url} Should be ${METRICS}`);
+    return answerRest(handle, message, response);
+  }
+
+  const server = createServer({ noDelay: true }, onRequest);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  await listening(server, host, port);
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new AshoreError("INTERNAL", "The listener has no address.");
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
+    close: (drainMs) => {
+      draining = true;
+      return drained(server, drainMs);
+    },
+  };
+}
+
+function sendText(response: ServerResponse, status: number, contentType: string, body: string): void {
+  sendRest(response, { status, headers: { "content-type": contentType }, body });
+}
+
+async function listening(server: Server, host: string, port: number): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+  } catch (cause) {
+    const taken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+    const why = taken ? "another process listens there; end it, or choose another port (0 picks a free one)" : String(cause);
+    throw new AshoreError("CONFIG_INVALID", `Port ${port} of ${host} cannot be listened at: ${why}.`, { cause });
+  }
+}
+
+function drained(server: Server, drainMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    // A connection whose answer was begun before `close` asks to be kept, and would idle for as long as keep-alive lasts.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
+    server.close(() => {
+      clearInterval(sweep);
+      clearTimeout(deadline);
+      resolve();
+    });
+  });
+}

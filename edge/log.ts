@@ -1,0 +1,38 @@
+import type { RuntimeEvent } from "../runtime/index.ts";
+
+/** Where an edge tells what it does; pino's logger is one. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** One line of log for each event: what changes is information, what goes wrong a warning with its code. */
+export function logEvent(log: Log, event: RuntimeEvent): void {
+  switch (event.type) {
+    case "state": {
+      const { model, status, backend } = event;
+      const fields = { model, version: status.version, state: status.state, ...(backend === undefined ? {} : { backend }), ...(status.error === undefined ? {} : { code: status.error.code }) };
+      if (status.error === undefined) log.info(fields, `${model} version ${status.version} is ${status.state}`);
+      else log.warn(fields, `${model} version ${status.version} is ${status.state}: ${status.error.message}`);
+      return;
+    }
+    case "progress":
+      log.debug({ model: event.model, version: event.version, phase: event.phase, bytes: event.bytes, totalBytes: event.totalBytes }, `${event.model} version ${event.version}: ${event.phase}`);
+      return;
+    case "sync":
+      if (event.ok) log.debug({ changed: event.changed }, "looked for news");
+      else log.warn({ code: event.error.code }, `No news could be taken in: ${event.error.message}`);
+      return;
+    case "problem": {
+      const { model, version, error } = event;
+      log.warn({ code: error.code, ...(model === undefined ? {} : { model }), ...(version === undefined ? {} : { version }) }, error.message);
+      return;
+    }
+    case "trust":
+      if (event.what === "pinned") log.info({ root: event.detail }, `The root ${event.detail} is pinned: only what it vouches for is taken from now on. Compare it with the server's, or pass --root.`);
+      else if (event.what === "fresh") log.info({}, event.detail);
+      else log.warn({ trust: event.what }, event.detail);
+  }
+}

@@ -1,0 +1,18 @@
+import type { ModelName } from "../protocol/names.ts";
+import type { VersionStatus } from "../protocol/states.ts";
+import type { ModelStatus } from "../runtime/index.ts";
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly models: readonly { readonly name: ModelName; readonly ready: boolean; readonly versions: readonly VersionStatus[] }[];
+}
+
+/** Ready: at least one model is known, and each has a version AVAILABLE, or its newest ended, which no waiting changes. */
+export function readinessOf(models: readonly ModelStatus[]): Readiness {
+  const each = models.map(({ name, versions }) => ({
+    name,
+    ready: versions.some(({ state }) => state === "AVAILABLE") || versions[0]?.state === "END",
+    versions,
+  }));
+  return { ready: each.length > 0 && each.every(({ ready }) => ready), models: each };
+}
