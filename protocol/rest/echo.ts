@@ -3,6 +3,7 @@ import { ByteWriter } from "./byte-writer.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
 import { utf8Text } from "./json-string.ts";
 import { unfold } from "./parse-json.ts";
+import { quickDouble } from "./quick-double.ts";
 import { shortestDouble } from "./shortest-double.ts";
 import { writeString } from "./write-string.ts";
 
@@ -18,9 +19,11 @@ export function echo(tape: JsonTape, node: number): string {
   return utf8Text(out.bytes.subarray(0, out.length));
 }
 
-/** Whether the value was written whole. Depth is bounded: each level takes a byte of the 256. */
+/**
+ * Whether the value was written whole. A token and the separator before it are one: whoever writes the separator looks first
+ * whether there is room. Depth is bounded: each level takes a byte of the 256.
+ */
 function writeValue(out: ByteWriter, tape: JsonTape, node: number, depth: number): boolean {
-  if (isFull(out)) return false;
   switch (tape.kind(node)) {
     case KIND.object:
       return writeObject(out, tape, node, depth);
@@ -38,7 +41,8 @@ function writeValue(out: ByteWriter, tape: JsonTape, node: number, depth: number
       out.ascii(String(tape.bigint(node)));
       return true;
     case KIND.double: {
-      const value = tape.number(node);
+      const literal = tape.literal(node);
+      const value = /[NI]/.test(literal) ? Number.NaN : quickDouble(literal);
       if (!Number.isFinite(value)) return false;
       out.ascii(shortestDouble(value));
       return true;

@@ -1,4 +1,5 @@
 import { parseError } from "./parse-error.ts";
+import { quickSignificand } from "./quick-double.ts";
 
 /** Where a scanned literal ends, and whether it is an integer: no `.`, no exponent, fits uint64 (or int64 if negative). */
 export interface NumberScan {
@@ -51,8 +52,9 @@ export function scanNumber(bytes: Uint8Array, start: number, scan: NumberScan): 
     integer = false;
     const exponent = sign === MINUS ? 0 : Number(asciiText(bytes, digits, at));
     if (exponent > LARGEST_EXPONENT) {
-      const counted = fits ? countedFraction(bytes, whole, wholeEnd, fractionEnd) : 0;
-      if (exponent > LARGEST_EXPONENT + counted) throw parseError("tooBig", start);
+      // Each fraction digit that RapidJSON takes into its significand lets the exponent be one larger.
+      const { taken } = quickSignificand(negative, asciiText(bytes, whole, wholeEnd), asciiText(bytes, wholeEnd + 1, fractionEnd));
+      if (exponent > LARGEST_EXPONENT + taken) throw parseError("tooBig", start);
     }
   }
   scan.end = at;
@@ -60,8 +62,7 @@ export function scanNumber(bytes: Uint8Array, start: number, scan: NumberScan): 
 }
 
 /** The value of a scanned literal as a double, correctly rounded; the integer `-0` is 0. */
-export function numberValue(bytes: Uint8Array, start: number, end: number): number {
-  const text = asciiText(bytes, start, end);
+export function numberValue(text: string): number {
   if (text.endsWith("N")) return Number.NaN;
   if (text.includes("I")) return text.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   return text === "-0" ? 0 : Number(text);
@@ -101,18 +102,4 @@ function fits64Bits(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start > 20) return false;
   const value = BigInt(asciiText(bytes, start, end));
   return value >= INT64_MIN && value <= UINT64_MAX;
-}
-
-/** How many fraction digits RapidJSON takes into its significand; it lets the exponent be larger by as many. */
-function countedFraction(bytes: Uint8Array, whole: number, wholeEnd: number, end: number): number {
-  let significand = Number(asciiText(bytes, whole, wholeEnd));
-  let significantDigits = wholeEnd - whole - 1;
-  let counted = 0;
-  for (let at = wholeEnd + 1; at < end; at++) {
-    if (significand > Number.MAX_SAFE_INTEGER && significantDigits >= 17) break;
-    significand = significand * 10 + ((bytes[at] ?? ZERO) - ZERO);
-    counted++;
-    if (significand !== 0) significantDigits++;
-  }
-  return counted;
 }

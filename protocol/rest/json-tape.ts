@@ -1,4 +1,4 @@
-import { numberValue } from "./json-number.ts";
+import { asciiText, numberValue } from "./json-number.ts";
 import { stringBytes, utf8Text } from "./json-string.ts";
 import type { NumberBlock } from "./number-block.ts";
 
@@ -105,11 +105,16 @@ export class JsonTape {
     return utf8Text(this.string(node));
   }
 
+  /** A number as it is written. */
+  literal(node: number): string {
+    return asciiText(this.bytes, this.start(node), this.words[node + 2] ?? 0);
+  }
+
   number(node: number): number {
-    return numberValue(this.bytes, this.start(node), this.words[node + 2] ?? 0);
+    return numberValue(this.literal(node));
   }
 
   bigint(node: number): bigint {
-    return BigInt(utf8Text(this.bytes.subarray(this.start(node), this.words[node + 2] ?? 0)));
+    return BigInt(this.literal(node));
   }
 }

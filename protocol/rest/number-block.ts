@@ -1,4 +1,4 @@
-import { numberValue, scanNumber } from "./json-number.ts";
+import { asciiText, numberValue, scanNumber } from "./json-number.ts";
 
 /** An array of numbers, nested to one depth everywhere and of one size at each: `values[from … to)` in row-major order. */
 export interface NumberBlock {
@@ -214,7 +214,7 @@ export class NumberBlocks {
       if (slow) {
         scanNumber(bytes, first, this.#scan);
         at = this.#scan.end;
-        value = numberValue(bytes, first, at);
+        value = numberValue(asciiText(bytes, first, at));
         integers &&= this.#scan.integer && Number.isSafeInteger(value);
         byte = bytes[at] ?? 0;
       }
