@@ -1,8 +1,12 @@
 import { AshoreError } from "./errors.ts";
 
 declare const brand: unique symbol;
+/** An interface, because declarations of schemas must be able to name it. */
+export interface DigestBrand {
+  readonly [brand]: "Digest";
+}
 /** The name of immutable bytes: `sha256:` and 64 lower-case hexadecimal digits (OCI image specification, descriptors). */
-export type Digest = string & { readonly [brand]: "Digest" };
+export type Digest = string & DigestBrand;
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 

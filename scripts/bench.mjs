@@ -2,7 +2,7 @@
 // npm run bench [-- name...]   each bench/<name>.ts in a fresh process of its own; names filter by substring.
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { build } from "vite";
+import { build, loadConfigFromFile } from "vite";
 import { ROOT } from "./lib/sources.mjs";
 import { ensureBuilt, run } from "./lib/run.mjs";
 
@@ -21,23 +21,11 @@ await ensureBuilt();
 const out = join(ROOT, ".bench");
 await rm(out, { recursive: true, force: true });
 await mkdir(out);
-await build({
-  root: ROOT,
-  configFile: false,
-  logLevel: "warn",
-  publicDir: false,
-  build: {
-    ssr: true,
-    target: "node20",
-    outDir: out,
-    sourcemap: true,
-    minify: false,
-    rolldownOptions: {
-      input: Object.fromEntries(names.map((name) => [name, `bench/${name}.ts`])),
-      output: { entryFileNames: "[name].js", chunkFileNames: "chunk-[name].js" },
-    },
-  },
-});
+// As dist/ is built, but for what is built and where to.
+const { config } = await loadConfigFromFile({ command: "build", mode: "production" }, "vite.config.ts", ROOT);
+config.build.outDir = out;
+config.build.rolldownOptions.input = Object.fromEntries(names.map((name) => [name, `bench/${name}.ts`]));
+await build({ ...config, root: ROOT, configFile: false, logLevel: "warn" });
 
 const failed = [];
 for (const name of names) {
