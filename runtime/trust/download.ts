@@ -42,7 +42,7 @@ export async function download(fetch: FetchPort, url: string, options: DownloadO
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   let received = 0;
   const done = new AbortController();
-  const watching = watchSpeed(clock, () => received, done.signal).then((error) => {
+  void watchSpeed(clock, () => received, done.signal).then((error) => {
     if (error !== undefined) stop.abort(new AshoreError("SLOW_RETRIEVAL", `${url} ${error}`));
   });
   try {
@@ -79,7 +79,6 @@ export async function download(fetch: FetchPort, url: string, options: DownloadO
     throw downloadError(cause, url, signal);
   } finally {
     done.abort();
-    await watching;
   }
 }
 
