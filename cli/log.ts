@@ -1,5 +1,5 @@
 import pino from "pino";
-import type { Log } from "../sync-server/log.ts";
+import type { Log } from "../edge/index.ts";
 import type { Io } from "./io.ts";
 
 export type LogFormat = "human" | "json";

@@ -1,6 +1,6 @@
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
-import { createThreadedEngineHost } from "../edge/engine-host.ts";
+import { createThreadedEngineHost } from "../edge/index.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import { isVersion, modelName, versionOfFolder, type Version } from "../protocol/names.ts";
 import { publishVersion, type BuildProgress } from "../sync-server/publish/index.ts";

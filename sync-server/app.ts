@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { toFetchHandler } from "../edge/index.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import type { ModelName } from "../protocol/names.ts";
 import type { VersionStatus } from "../protocol/states.ts";
@@ -16,7 +17,6 @@ import { restWithRepository } from "./routes/rest-with-repository.ts";
 import { staticResponse } from "./routes/static-response.ts";
 import type { FileStorage } from "./storage/index.ts";
 import type { Inference, RepositoryView, Rest } from "./inference.ts";
-import { restResponse } from "./routes/rest-response.ts";
 import type { WithSignal } from "./with-signal.ts";
 
 export interface AppOptions {
@@ -70,8 +70,9 @@ export function createApp(options: AppOptions): App {
   });
   app.use(async (c, next) => (await staticResponse(files, c.req.raw, c.req.path)) ?? next());
 
-  app.all("/v1/*", (c) => restResponse(rest, c.req.raw));
-  app.post("/predict", (c) => restResponse(rest, c.req.raw));
+  const answerRest = toFetchHandler(rest);
+  app.all("/v1/*", (c) => answerRest(c.req.raw));
+  app.post("/predict", (c) => answerRest(c.req.raw));
   app.route("/manifests", manifestRoutes({ storage, catalog }));
   app.get("/openapi.json", (c) => c.json(OPENAPI, 200, { "Cache-Control": "public, max-age=3600" }));
   app.get("/healthz", (c) => c.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));

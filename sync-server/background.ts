@@ -1,5 +1,5 @@
+import type { Log } from "../edge/index.ts";
 import { asAshoreError } from "../protocol/errors.ts";
-import type { Log } from "./log.ts";
 import type { Clock } from "./ports.ts";
 import type { Signer } from "./sign/index.ts";
 import type { WithSignal } from "./with-signal.ts";

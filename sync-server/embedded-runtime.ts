@@ -1,23 +1,35 @@
-import { AshoreError } from "../protocol/errors.ts";
+import { join } from "node:path";
+import { createEdgeRuntime, createRequestMetrics, type EdgeRuntime } from "../edge/index.ts";
+import { logEvent, type Log } from "../edge/log.ts";
+import type { AshoreError } from "../protocol/errors.ts";
 import type { App } from "./app.ts";
-import type { ServerConfig } from "./config/index.ts";
-import type { Inference } from "./inference.ts";
-import type { Log } from "./log.ts";
-import type { WithSignal } from "./with-signal.ts";
 
-export interface EmbeddedRuntime extends Inference {
-  /** Looks for news now. */
-  sync(options?: WithSignal): Promise<void>;
-  close(): Promise<void>;
-}
-
-export interface EmbeddedOptions extends WithSignal {
-  readonly config: ServerConfig;
+export interface EmbeddedOptions {
+  /** The server's data folder. */
+  readonly dataDir: string;
+  /** The server's address, which messages name. */
+  readonly server: string;
   readonly app: App;
   readonly log: Log;
+  /** Another process took the folder: stop. */
+  readonly onLost: (error: AshoreError) => void;
 }
 
-/** The runtime behind the server's own port: a device like any other, that shares the server's blobs. */
-export async function startEmbeddedRuntime({ config }: EmbeddedOptions): Promise<EmbeddedRuntime> {
-  throw new AshoreError("UNIMPLEMENTED", `The runtime over ${config.data} is being built; start with --no-inference.`);
+/**
+ * The runtime behind the server's own port: one more device, which takes its versions from the app without a socket, shares
+ * the server's blobs, and looks for news when the server has signed.
+ * @throws STORE_LOCKED where another server works in the folder; STORE_FULL, STORE_FAILED
+ */
+export function createEmbeddedRuntime({ dataDir, server, app, log, onLost }: EmbeddedOptions): Promise<EdgeRuntime> {
+  return createEdgeRuntime({
+    server,
+    dataDir: join(dataDir, "device"),
+    blobsDir: join(dataDir, "blobs"),
+    fetch: (url, init) => app.fetch(new Request(url, init)),
+    cors: true,
+    metrics: createRequestMetrics(app.metrics.registry),
+    report: (event) => logEvent(log, event),
+    onLost,
+    onEngineOutput: (line) => log.debug({}, `engine: ${line}`),
+  });
 }

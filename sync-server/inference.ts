@@ -1,34 +1,14 @@
+import type { Runtime } from "../edge/index.ts";
 import type { ModelName } from "../protocol/names.ts";
 import type { VersionStatus } from "../protocol/states.ts";
-import type { WithSignal } from "./with-signal.ts";
-
-/** What the server needs of the runtime behind it, in the shapes that `edge/` provides. */
-
-export interface RestRequest {
-  readonly method: string;
-  /** Path and query, still percent-encoded. */
-  readonly target: string;
-  /** By lower-case name. */
-  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
-  /** Called at most once. @throws LIMIT_EXCEEDED beyond LIMITS.requestBodyBytes */
-  readonly body: () => Promise<Uint8Array> | Uint8Array;
-}
-
-export interface RestResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array<ArrayBuffer> | string;
-}
 
 /** TensorFlow Serving's REST API. Answers every request, errors included, and never rejects. */
-export interface Rest {
-  handle(request: RestRequest, options?: WithSignal): Promise<RestResponse>;
-}
+export type Rest = Pick<Runtime, "handle">;
+export type RestRequest = Parameters<Rest["handle"]>[0];
+export type RestResponse = Awaited<ReturnType<Rest["handle"]>>;
 
-export interface Inference extends Rest {
-  /** The states of a model's versions, highest first; undefined for one that it does not know. */
-  status(model: string): readonly VersionStatus[] | undefined;
-}
+/** What the server needs of the runtime behind it. */
+export type Inference = Pick<Runtime, "handle" | "status">;
 
 /** What the model repositories' watcher says of a model. */
 export interface RepositoryView {

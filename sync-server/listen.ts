@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { getRequestListener } from "@hono/node-server";
+import { answerRest, type Log } from "../edge/index.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { App } from "./app.ts";
 import type { ServerConfig } from "./config/index.ts";
-import type { Log } from "./log.ts";
 import type { Route } from "./routes/metrics.ts";
 import type { StaticFiles } from "./routes/static-files.ts";
 import { answerStatic } from "./routes/static-listener.ts";
@@ -29,7 +29,7 @@ export interface ListenOptions {
 const KEEP_ALIVE_MS = 75_000;
 
 /**
- * Serves the app on a socket: published files straight on `node:http`, the rest through the app.
+ * Serves the app on a socket: published files and inference straight on `node:http`, the rest through the app.
  * @throws CONFIG_INVALID for an address or certificate that cannot be used
  */
 export async function listen({ config, app, files, log }: ListenOptions): Promise<Listener> {
@@ -44,7 +44,9 @@ export async function listen({ config, app, files, log }: ListenOptions): Promis
     });
     if (taken) return;
     response.once("finish", () => app.metrics.answered(routeOf(request.url ?? ""), response.statusCode));
-    throughApp(request, response).catch((error: unknown) => {
+    const { url = "/" } = request;
+    const answered = url.startsWith("/v1/") || url === "/predict" ? answerRest(app.rest.handle, request, response) : throughApp(request, response);
+    answered.catch((error: unknown) => {
       log.error({ path: request.url }, `A request could not be answered: ${String(error)}`);
       response.destroy();
     });

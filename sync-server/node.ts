@@ -1,10 +1,10 @@
 import { join } from "node:path";
+import type { EdgeRuntime, Log } from "../edge/index.ts";
 import { createApp } from "./app.ts";
 import { createBell, keepSigned, noticeNews } from "./background.ts";
 import type { ServerConfig } from "./config/index.ts";
-import { startEmbeddedRuntime, type EmbeddedRuntime } from "./embedded-runtime.ts";
+import { createEmbeddedRuntime } from "./embedded-runtime.ts";
 import { listen } from "./listen.ts";
-import type { Log } from "./log.ts";
 import { repositoryView } from "./repository-view.ts";
 import { createStaticFiles } from "./routes/static-files.ts";
 import { staticPath } from "./routes/static-path.ts";
@@ -46,53 +46,57 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
     files.refresh();
     bell.ring();
   };
-  let runtime: EmbeddedRuntime | undefined;
+  let embedded: EdgeRuntime | undefined;
   const app = createApp({
     storage,
     files,
     now: () => clock.now(),
     configured: config.models.map(({ name }) => name),
     repository: repositoryView(() => watcher.status()),
-    inference: config.inference ? () => runtime : undefined,
+    inference: config.inference ? () => embedded?.runtime : undefined,
   });
-  const watcher = watchRepositories({ config, ports: { storage, signer }, clock, log, metrics: app.metrics, onSigned });
+  const watcher = watchRepositories({ config, ports: { storage, signer, clock }, clock, log, metrics: app.metrics, onSigned });
   const listener = await listen({ config, app, files, log });
 
   const ending = new AbortController();
   const background = { clock, log, signal: ending.signal };
   const tasks: Promise<void>[] = [];
+  let closing: Promise<void> | undefined;
+
+  function close(): Promise<void> {
+    closing ??= (async () => {
+      ending.abort();
+      await listener.drain();
+      await Promise.allSettled(tasks);
+      await embedded?.close();
+    })();
+    return closing;
+  }
+
   try {
-    if (config.inference) runtime = await startEmbeddedRuntime({ config, app, log, signal: ending.signal });
+    if (config.inference) embedded = await createEmbeddedRuntime({ dataDir: config.data, server: listener.url, app, log, onLost: () => ending.abort() });
+    tasks.push(
+      keepSigned(signer, background, onSigned),
+      watcher.run({ signal: ending.signal }),
+      noticeNews(timestampMark, async () => embedded?.runtime.sync({ signal: ending.signal }), bell, background),
+    );
+    await embedded?.runtime.start({ signal });
   } catch (thrown) {
-    await listener.drain();
+    await close();
     throw thrown;
   }
-  tasks.push(keepSigned(signer, background, onSigned), watcher.run({ signal: ending.signal }), noticeNews(timestampMark, async () => runtime?.sync(), bell, background));
 
   async function timestampMark(): Promise<string | undefined> {
     const path = staticPath("/metadata/timestamp.json");
     return path === undefined ? undefined : (await files.find(path))?.representation.etag;
   }
 
-  let closing: Promise<void> | undefined;
-  async function close(): Promise<void> {
-    ending.abort();
-    await listener.drain();
-    await Promise.allSettled(tasks);
-    await runtime?.close();
-  }
   const closed = new Promise<void>((resolve, reject) => {
-    const end = (): void => void (closing ??= close()).then(resolve, reject);
-    if (signal?.aborted === true) end();
-    else signal?.addEventListener("abort", end, { once: true });
-    ending.signal.addEventListener("abort", end, { once: true });
+    const end = (): void => void close().then(resolve, reject);
+    for (const cause of [signal, ending.signal]) {
+      if (cause?.aborted === true) end();
+      else cause?.addEventListener("abort", end, { once: true });
+    }
   });
-  return {
-    url: listener.url,
-    closed,
-    close: () => {
-      ending.abort();
-      return closed;
-    },
-  };
+  return { url: listener.url, closed, close };
 }

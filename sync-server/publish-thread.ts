@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { createThreadedEngineHost } from "../edge/engine-host.ts";
+import { createThreadedEngineHost } from "../edge/index.ts";
 import { toWireError } from "../protocol/errors.ts";
 import { CANCEL, type FromPublishThread, type PublishThreadData } from "./publish-messages.ts";
 import { publishVersion } from "./publish/index.ts";

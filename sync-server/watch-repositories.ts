@@ -1,5 +1,5 @@
+import type { Log } from "../edge/index.ts";
 import type { ServerConfig } from "./config/index.ts";
-import type { Log } from "./log.ts";
 import type { Clock } from "./ports.ts";
 import { publishInThread } from "./publish-in-thread.ts";
 import { createRepositoryPublisher, type PublishOptions, type PublishRequest, type PublishResult, type ServingPorts } from "./publish/index.ts";

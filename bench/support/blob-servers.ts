@@ -10,7 +10,7 @@ import { createFolderStorage } from "../../sync-server/storage/index.ts";
 /** A file server under test, in a process of its own. */
 export type Candidate = "ashore" | "ashore-streamed" | "sirv";
 
-const silent = { info: () => undefined, warn: () => undefined, error: (_: object, message: string) => console.error(message) };
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (_: object, message: string) => console.error(message) };
 
 /** Serves a data folder until the process is ended; its URL. */
 export async function serveBlobs(candidate: Candidate, folder: string): Promise<string> {

@@ -3,6 +3,7 @@ import { isModelName, type ModelName } from "../../protocol/names.ts";
 import { parseRestPath, REST_CONTENT_TYPE, writeErrorBody, writeModelList, writeModelStatus } from "../../protocol/rest/index.ts";
 import type { VersionStatus } from "../../protocol/states.ts";
 import type { Inference, RepositoryView, Rest, RestRequest, RestResponse } from "../inference.ts";
+import { CROSS_ORIGIN } from "./cross-origin.ts";
 import type { WithSignal } from "../with-signal.ts";
 
 export interface RestView {
@@ -21,12 +22,17 @@ export interface RestView {
 export function restWithRepository(inference: (() => Inference | undefined) | undefined, { repository, statuses, names }: RestView): Rest {
   return {
     async handle(request, options) {
-      if (inference === undefined) return refusal("UNIMPLEMENTED", "This server was started with --no-inference: it publishes versions, and devices answer /v1.");
-      const runtime = inference();
-      if (runtime === undefined) return refusal("UNAVAILABLE", "The runtime is starting; /readyz says when it can answer.");
-      return (request.method === "GET" ? await completed(request, options) : undefined) ?? runtime.handle(request, options);
+      const { status, headers, body } = await respond(request, options);
+      return { status, headers: { ...headers, ...SERVER_HEADERS }, body };
     },
   };
+
+  async function respond(request: RestRequest, options?: WithSignal): Promise<RestResponse> {
+    if (inference === undefined) return refusal("UNIMPLEMENTED", "This server was started with --no-inference: it publishes versions, and devices answer /v1.");
+    const runtime = inference();
+    if (runtime === undefined) return refusal("UNAVAILABLE", "The runtime is starting; /readyz says when it can answer.");
+    return (request.method === "GET" ? await completed(request, options) : undefined) ?? runtime.handle(request, options);
+  }
 
   async function completed(request: RestRequest, options?: WithSignal): Promise<RestResponse | undefined> {
     const route = parseRestPath(request.method, request.target);
@@ -37,8 +43,14 @@ export function restWithRepository(inference: (() => Inference | undefined) | un
   }
 }
 
+/** Lower case, as the runtime writes them: one name must not stand twice. */
+const SERVER_HEADERS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(CROSS_ORIGIN.map(([name, value]) => [name.toLowerCase(), value])),
+  "x-ashore-served-by": "server",
+};
+
 function answer(body: Uint8Array<ArrayBuffer>): RestResponse {
-  return { status: 200, headers: { "content-type": REST_CONTENT_TYPE, "x-ashore-served-by": "device" }, body };
+  return { status: 200, headers: { "content-type": REST_CONTENT_TYPE }, body };
 }
 
 function refusal(code: CanonicalCode, message: string): RestResponse {
