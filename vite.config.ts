@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { defineConfig } from "vite";
 
 /**
@@ -18,8 +17,6 @@ const entries = {
   "publish-thread": "sync-server/publish-thread.ts",
 };
 
-const present = Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
-
 export default defineConfig({
   publicDir: false,
   ssr: { noExternal: [/^@tensorflow\//] },
@@ -31,7 +28,7 @@ export default defineConfig({
     minify: false,
     emptyOutDir: false,
     rolldownOptions: {
-      input: present,
+      input: entries,
       output: {
         entryFileNames: "[name].js",
         chunkFileNames: "chunk-[name].js",

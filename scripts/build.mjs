@@ -26,14 +26,14 @@ const builtFrom = sourceDigest();
 // A folder beside dist, so that each finished file moves to its place by one rename on one file system.
 const fresh = await mkdtemp(join(ROOT, ".build-"));
 try {
-  const results = await Promise.allSettled([buildCode(fresh), existsSync(join(ROOT, "protocol/index.ts")) && emitDeclarations(join(fresh, "types"))]);
+  const results = await Promise.allSettled([buildCode(fresh), emitDeclarations(join(fresh, "types"))]);
   const failed = results.filter((result) => result.status === "rejected");
   for (const { reason } of failed) console.error(reason.message);
   if (failed.length > 0) {
     console.error("ashore: the build failed; dist/ is as it was before.");
     process.exitCode = 1;
   } else {
-    if (existsSync(join(fresh, "cli.js"))) await chmod(join(fresh, "cli.js"), 0o755);
+    await chmod(join(fresh, "cli.js"), 0o755);
     await writeFile(join(fresh, ".built-from"), builtFrom);
     await replace(DIST, fresh);
     console.log(`ashore: built dist/ in ${((performance.now() - started) / 1000).toFixed(1)} s`);

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import * as v from "valibot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -11,8 +11,8 @@ import { ROOT } from "./sources.ts";
 const exec = promisify(execFile);
 
 const KIB = 1024;
-/** What a user downloads and unpacks. Raise it only on purpose: say in the commit what the bytes buy. */
-const BUDGET = { packed: 512 * KIB, unpacked: 2_048 * KIB };
+/** What a user downloads and unpacks; TensorFlow.js is most of it. Raise it only on purpose: say in the commit what the bytes buy. */
+const BUDGET = { packed: 640 * KIB, unpacked: 3_328 * KIB };
 
 const reportSchema = v.tuple([v.object({ filename: v.string(), size: v.number(), unpackedSize: v.number(), files: v.array(v.object({ path: v.string() })) })]);
 
@@ -64,8 +64,8 @@ describe("the packed package", () => {
     expect(stdout.trim().split("\n")).toEqual(names.map((name) => `${name} true`));
   });
 
-  test("leaves nothing of the build's own in dist", async () => {
-    const names = await readdir(join(folder, "app/node_modules/ashore/dist"));
-    expect(names.filter((name) => name.startsWith("."))).toEqual([]);
+  test("leaves the build's stamp and source maps at home", async () => {
+    const names = await readdir(join(folder, "app/node_modules/ashore/dist"), { recursive: true });
+    expect(names.filter((name) => basename(name).startsWith(".") || name.endsWith(".map"))).toEqual([]);
   });
 });
