@@ -70,8 +70,8 @@ export class Routes {
       return this.#slots.get(Number(number))?.blocked === true ? versionBlocked(this.#model, number) : servableNotFound(this.#model, number);
     }
     const slots = [...this.#slots.values()];
-    if (slots.some((slot) => slot.aspired && slot.isComing)) return nothingHeld(this.#model);
     if (slots.some((slot) => slot.blocked)) return versionBlocked(this.#model, undefined);
+    if (slots.some((slot) => slot.aspired && slot.isComing)) return nothingHeld(this.#model);
     return slots.some((slot) => slot.error !== undefined) ? servableNotFound(this.#model, undefined) : nothingHeld(this.#model);
   }
 

@@ -1,0 +1,59 @@
+import { AshoreError } from "../../../protocol/errors.ts";
+import type { Backend } from "../../../protocol/manifest.ts";
+import type { NamedTensors } from "../../../protocol/tensor.ts";
+import type { EngineHost, HostedModel, LoadOptions, ModelBytes } from "../../../runtime/ports.ts";
+import { deferred } from "./deferred.ts";
+
+export interface FakeModel extends HostedModel {
+  readonly bytes: ModelBytes;
+  closed: boolean;
+  die(): void;
+}
+
+export interface FakeEngine extends EngineHost {
+  readonly models: FakeModel[];
+}
+
+export interface FakeEngineOptions {
+  readonly backends?: readonly Backend[];
+  /** Before a load ends; a rejection fails it. */
+  readonly onLoad?: (bytes: ModelBytes, options: LoadOptions) => Promise<void>;
+  readonly compute?: (feeds: NamedTensors, fetches: readonly string[], model: FakeModel) => Promise<NamedTensors>;
+}
+
+/** An engine without arithmetic: loads when it is told to, answers what it is told to, dies when it is told to. */
+export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute }: FakeEngineOptions = {}): FakeEngine {
+  const models: FakeModel[] = [];
+  return {
+    backends,
+    models,
+    load: async (bytes, options) => {
+      options.signal?.throwIfAborted();
+      await onLoad?.(bytes, options);
+      options.signal?.throwIfAborted();
+      const lost = deferred<AshoreError>();
+      const dead = deferred<never>();
+      const model: FakeModel = {
+        bytes,
+        backend: options.backend,
+        lost: lost.promise,
+        closed: false,
+        run: async (feeds, fetches) => {
+          if (compute === undefined) return {};
+          return await Promise.race([compute(feeds, fetches, model), dead.promise]);
+        },
+        close: async () => {
+          model.closed = true;
+        },
+        die: () => {
+          const reason = new AshoreError("ENGINE_CRASHED", "The fake engine died.");
+          dead.reject(reason);
+          lost.resolve(reason);
+        },
+      };
+      models.push(model);
+      return model;
+    },
+    close: async () => undefined,
+  };
+}
