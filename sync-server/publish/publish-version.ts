@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Digest } from "../../protocol/digest.ts";
-import { AshoreError } from "../../protocol/errors.ts";
+import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
 import { isVersion, type ModelName, type Version } from "../../protocol/names.ts";
 import { manifestPath, type TargetInfo } from "../../protocol/serving-config.ts";
 import type { Clock, EngineHost, WithSignal } from "../ports.ts";
@@ -52,6 +52,14 @@ export interface PublishResult {
  * SELF_TEST_FAILED, LIMIT_EXCEEDED for the source; VERSION_INVALID; STORE_FULL, STORE_FAILED; KEY_MISSING; CANCELLED
  */
 export async function publishVersion(request: PublishRequest, ports: PublishPorts, options: PublishOptions = {}): Promise<PublishResult> {
+  try {
+    return await publish(request, ports, options);
+  } catch (thrown) {
+    throw asAshoreError(thrown);
+  }
+}
+
+async function publish(request: PublishRequest, ports: PublishPorts, options: PublishOptions): Promise<PublishResult> {
   const { model, version, minVersion, settings, fromRepository = false } = request;
   if (minVersion !== undefined && minVersion > version) {
     throw new AshoreError("VERSION_INVALID", `The minimum version ${minVersion} of ${model} is above the version ${version} that is being published: no device could run it.`);
