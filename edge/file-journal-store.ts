@@ -49,8 +49,9 @@ export async function openFileJournalStore(folder: string, { report }: { readonl
         return undefined;
       }
       written = latest.written;
+      // Twice again from here on, whatever a power cut or a worn disk left.
       for (const error of faults) report({ type: "problem", error });
-      if (faults.length > 0) await write(latest.journal).catch((error: unknown) => report({ type: "problem", error: asAshoreError(error, "STORE_FAILED") }));
+      if (copies.some((copy) => copy === undefined || copy instanceof AshoreError || copy.written < written)) await write(latest.journal).catch((error: unknown) => report({ type: "problem", error: asAshoreError(error, "STORE_FAILED") }));
       return latest.journal;
     },
     write,
