@@ -19,7 +19,8 @@ const entries = {
 
 export default defineConfig({
   publicDir: false,
-  ssr: { noExternal: [/^@tensorflow\//] },
+  // With what TensorFlow.js imports in turn: we may not lean on a package that we do not declare.
+  ssr: { noExternal: [/^@tensorflow\//, "long", "seedrandom"] },
   define: { __dirname: "import.meta.dirname", __filename: "import.meta.filename" },
   build: {
     ssr: true,

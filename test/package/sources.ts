@@ -14,8 +14,10 @@ export interface Source {
   /** From the root, with `/`. */
   readonly path: string;
   readonly program: ESTree.Program;
-  /** What it imports, re-exports or loads by `import()`, types included: own files as paths from the root, the rest as written. */
+  /** The own files that it imports, re-exports or loads by `import()`, types included, as paths from the root. */
   readonly imports: readonly string[];
+  /** The packages and Node's modules, likewise, as written. */
+  readonly externals: readonly string[];
 }
 
 /** Every TypeScript file of the given rooms. */
@@ -27,19 +29,23 @@ export function sourcesOf(...rooms: readonly string[]): Source[] {
   );
 }
 
-function parse(path: string): Source {
+/** A file by its path from the root. */
+export function parse(path: string): Source {
   const code = readFileSync(join(ROOT, path), "utf8");
   const { program, module, errors } = parseSync(path, code);
   if (errors.length > 0) throw new Error(`${path} does not parse: ${errors.map((error) => error.message).join("; ")}`);
-  const specifiers = [
+  const specifiers = new Set([
     ...module.staticImports.map((found) => found.moduleRequest.value),
-    ...module.staticExports.flatMap((found) => found.entries.map((entry) => entry.moduleRequest?.value)),
-    ...module.dynamicImports.map(({ moduleRequest }) => /^["'`](.*)["'`]$/.exec(code.slice(moduleRequest.start, moduleRequest.end))?.[1]),
-  ];
-  const imports = specifiers
-    .filter((specifier) => specifier !== undefined)
-    .map((specifier) => (specifier.startsWith(".") ? posix.join(posix.dirname(path), specifier) : specifier));
-  return { path, program, imports: [...new Set(imports)] };
+    ...module.staticExports.flatMap((found) => found.entries.flatMap((entry) => entry.moduleRequest?.value ?? [])),
+    ...module.dynamicImports.flatMap(({ moduleRequest }) => /^["'`](.*)["'`]$/.exec(code.slice(moduleRequest.start, moduleRequest.end))?.[1] ?? []),
+  ]);
+  const isOwn = (specifier: string): boolean => specifier.startsWith(".");
+  return {
+    path,
+    program,
+    imports: [...specifiers].filter(isOwn).map((specifier) => posix.join(posix.dirname(path), specifier)),
+    externals: [...specifiers].filter((specifier) => !isOwn(specifier)),
+  };
 }
 
 /** The first folder of a path from the root. */
@@ -47,6 +53,3 @@ export const roomOf = (path: string): string => path.split("/", 1)[0] ?? "";
 
 /** The package of a bare specifier: of `@scope/name/sub` it is `@scope/name`. */
 export const packageOf = (specifier: string): string => specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
-
-/** True for a path from the root, false for a package or one of Node's modules. */
-export const isOwn = (specifier: string): boolean => specifier.endsWith(".ts");
