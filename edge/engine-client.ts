@@ -4,9 +4,9 @@ import { asAshoreError, AshoreError, fromWireError } from "../protocol/errors.ts
 import type { Backend } from "../protocol/manifest.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
 import type { HostedModel, ModelBytes, WithSignal } from "../runtime/ports.ts";
-import type { FromThread, RunRequest, ThreadData, ToThread } from "./engine-messages.ts";
+import { readAnswers, RunWriter } from "./engine-codec.ts";
+import type { FromThread, ThreadData, ToThread } from "./engine-messages.ts";
 import { RunQueue } from "./engine-run-queue.ts";
-import { packFeeds } from "./engine-transfer.ts";
 
 export interface ThreadOptions extends WithSignal {
   readonly threadScript: URL;
@@ -43,7 +43,11 @@ class ThreadedModel implements HostedModel {
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
   readonly #loaded: Promise<void>;
-  readonly #runs = new RunQueue((requests) => this.#postRuns(requests));
+  readonly #writer = new RunWriter();
+  readonly #runs = new RunQueue((requests) => {
+    const { message, transfer } = this.#writer.write(requests);
+    this.#post(message, transfer);
+  });
   #closing = false;
   #lose: (reason: AshoreError) => void = () => {};
   #settleLoad: { readonly resolve: () => void; readonly reject: (reason: AshoreError) => void } = { resolve() {}, reject() {} };
@@ -99,7 +103,7 @@ class ThreadedModel implements HostedModel {
   #receive(message: FromThread): void {
     switch (message.type) {
       case "answers":
-        this.#runs.settle(message.answers, message.busyMs);
+        this.#runs.settle(readAnswers(message), message.busyMs);
         return;
       case "loaded":
         this.#settleLoad.resolve();
@@ -116,11 +120,6 @@ class ThreadedModel implements HostedModel {
   #fail(reason: AshoreError): void {
     if (!this.#closing) this.#lose(reason);
     this.end(reason);
-  }
-
-  #postRuns(requests: readonly RunRequest[]): void {
-    const transfer: ArrayBuffer[] = [];
-    this.#post({ type: "run", requests: requests.map((request) => ({ ...request, feeds: packFeeds(request.feeds, transfer) })) }, transfer);
   }
 
   #post(message: ToThread, transfer: readonly ArrayBuffer[]): void {

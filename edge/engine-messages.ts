@@ -1,30 +1,41 @@
 import type { WireError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
-import type { NamedTensors } from "../protocol/tensor.ts";
 import type { ModelBytes } from "../runtime/ports.ts";
+import type { Tape } from "./engine-tape.ts";
 
 /** What goes between an engine host and one of its threads. All runs of a moment are one message, and so are their answers. */
 
-export interface RunRequest {
-  readonly id: number;
-  readonly feeds: NamedTensors;
-  readonly fetches: readonly string[];
+/** To the thread: one `load`, then any number of `run`. */
+export type ToThread = LoadMessage | RunMessage;
+
+export interface LoadMessage {
+  readonly type: "load";
+  readonly model: ModelBytes;
+  readonly backend: Backend;
 }
 
-export type RunAnswer =
-  | { readonly id: number; readonly answers: NamedTensors }
-  | { readonly id: number; readonly error: WireError };
+/** On the tape, of each request: the count of its fetches and their names, then the count of its feeds, each a name and a tensor. */
+export interface RunMessage {
+  readonly type: "run";
+  /** The names, which the tape has by number. */
+  readonly names: readonly string[];
+  readonly tape: Tape;
+}
 
-/** To the thread: one `load`, then any number of `run`. */
-export type ToThread =
-  | { readonly type: "load"; readonly model: ModelBytes; readonly backend: Backend }
-  | { readonly type: "run"; readonly requests: readonly RunRequest[] };
-
-/** From the thread: `loaded` or `failed`, then `answers` in the order of the requests. After `failed` the thread is of no use. */
+/** From the thread: `loaded` or `failed`, then an answer to each request, in order. After `failed` the thread is of no use. */
 export type FromThread =
-  | { readonly type: "loaded"; readonly backend: Backend }
+  | { readonly type: "loaded" }
   | { readonly type: "failed"; readonly error: WireError }
-  | { readonly type: "answers"; readonly answers: readonly RunAnswer[]; readonly busyMs: number };
+  | AnswerMessage;
+
+/** On the tape, of each answer: the count of its tensors, and these in the order of the fetches; or -1, and `errors` has the next. */
+export interface AnswerMessage {
+  readonly type: "answers";
+  readonly tape: Tape;
+  readonly errors: readonly WireError[];
+  /** How long the thread computed for them. */
+  readonly busyMs: number;
+}
 
 export interface ThreadData {
   /** The folder of TF.js's `.wasm` files, with a slash at its end. */

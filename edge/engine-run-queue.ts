@@ -1,13 +1,14 @@
-import { asAshoreError, AshoreError, fromWireError } from "../protocol/errors.ts";
+import { checkFeed, type EngineTensor, type EngineTensors } from "../engine/feeds.ts";
+import { asAshoreError, AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
-import type { RunAnswer, RunRequest } from "./engine-messages.ts";
+import type { EngineRequest } from "./engine-codec.ts";
 
 /** A message holds about this much work, and two may be under way: the thread never idles, and what waits here can be aborted. */
 const MESSAGE_MS = 5;
 const REQUESTS_PER_MESSAGE = 64;
 
-interface Pending extends RunRequest {
+interface Pending extends EngineRequest {
   readonly resolve: (answers: NamedTensors) => void;
   readonly reject: (reason: AshoreError) => void;
 }
@@ -17,81 +18,73 @@ interface Pending extends RunRequest {
  * than a tiny model's computing; no more are posted than the thread has use for.
  */
 export class RunQueue {
-  readonly #post: (requests: readonly RunRequest[]) => void;
+  readonly #post: (requests: readonly EngineRequest[]) => void;
   readonly #limit: number;
-  readonly #waiting = new Map<number, Pending>();
-  readonly #posted = new Map<number, Pending>();
-  #nextId = 0;
-  /** Posted and not yet answered, aborted ones included. */
-  #underWay = 0;
+  readonly #waiting = new Set<Pending>();
+  /** Posted and not yet answered, in order, aborted ones included. */
+  #posted: Pending[] = [];
   #scheduled = false;
   /** Running mean of what one request costs the thread; unknown at first. */
   #requestMs = Number.POSITIVE_INFINITY;
   #ended: AshoreError | undefined;
 
-  constructor(post: (requests: readonly RunRequest[]) => void, limit: number = LIMITS.queuedRequests) {
+  constructor(post: (requests: readonly EngineRequest[]) => void, limit: number = LIMITS.queuedRequests) {
     this.#post = post;
     this.#limit = limit;
   }
 
-  /** @throws UNAVAILABLE when too many wait; CANCELLED or DEADLINE_EXCEEDED; whatever `end` said; the thread's error */
+  /** @throws INVALID_ARGUMENT; UNAVAILABLE when too many wait; CANCELLED, DEADLINE_EXCEEDED; what `end` said; the thread's error */
   run(feeds: NamedTensors, fetches: readonly string[], signal?: AbortSignal): Promise<NamedTensors> {
     return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) {
-        reject(this.#ended);
-        return;
-      }
-      if (signal?.aborted) {
-        reject(asAshoreError(signal.reason));
-        return;
-      }
+      if (this.#ended !== undefined) throw this.#ended;
+      if (signal?.aborted) throw asAshoreError(signal.reason);
       if (this.#waiting.size >= this.#limit) {
-        reject(new AshoreError("UNAVAILABLE", `${this.#limit} requests already wait for the engine. Ask again later, or ask less often.`));
-        return;
+        throw new AshoreError("UNAVAILABLE", `${this.#limit} requests already wait for the engine. Ask again later, or ask less often.`);
       }
-      const id = this.#nextId++;
-      if (signal === undefined) {
-        this.#waiting.set(id, { id, feeds, fetches, resolve, reject });
-      } else {
-        const abort = (): void => {
-          this.#waiting.delete(id);
-          this.#posted.delete(id);
-          reject(asAshoreError(signal.reason));
-        };
-        const settled = <T>(settle: (value: T) => void) => (value: T): void => {
-          signal.removeEventListener("abort", abort);
-          settle(value);
-        };
-        signal.addEventListener("abort", abort, { once: true });
-        this.#waiting.set(id, { id, feeds, fetches, resolve: settled(resolve), reject: settled(reject) });
-      }
+      const request = { feeds: checked(feeds), fetches };
+      const pending = signal === undefined ? { feeds: request.feeds, fetches, resolve, reject } : this.#abortable(request, resolve, reject, signal);
+      this.#waiting.add(pending);
       this.#schedule();
     });
   }
 
-  /** The thread's answers, and how long it computed for them. */
-  settle(answers: readonly RunAnswer[], busyMs: number): void {
-    if (answers.length === 0) return;
-    this.#underWay -= answers.length;
-    const each = busyMs / answers.length;
-    this.#requestMs = Number.isFinite(this.#requestMs) ? 0.8 * this.#requestMs + 0.2 * each : each;
+  /** The thread's answers to the oldest requests, and how long it computed for them. */
+  settle(answers: Iterable<readonly EngineTensor[] | AshoreError>, busyMs: number): void {
+    let count = 0;
     for (const answer of answers) {
-      const pending = this.#posted.get(answer.id);
-      if (pending === undefined) continue;
-      this.#posted.delete(answer.id);
-      if ("error" in answer) pending.reject(fromWireError(answer.error));
-      else pending.resolve(answer.answers);
+      const pending = this.#posted[count++];
+      if (pending === undefined) throw new AshoreError("INTERNAL", "The engine thread answered what it was not asked.");
+      if (answer instanceof AshoreError) pending.reject(answer);
+      else pending.resolve(named(pending.fetches, answer));
     }
+    if (count === 0) return;
+    this.#posted = this.#posted.slice(count);
+    const each = busyMs / count;
+    this.#requestMs = Number.isFinite(this.#requestMs) ? 0.8 * this.#requestMs + 0.2 * each : each;
     if (this.#waiting.size > 0) this.#schedule();
   }
 
   /** Rejects all requests, now and later. */
   end(reason: AshoreError): void {
     this.#ended ??= reason;
-    const pending = [...this.#posted.values(), ...this.#waiting.values()];
-    this.#posted.clear();
+    const pending = [...this.#posted, ...this.#waiting];
+    this.#posted = [];
     this.#waiting.clear();
     for (const { reject } of pending) reject(this.#ended);
+  }
+
+  #abortable(request: EngineRequest, resolve: Pending["resolve"], reject: Pending["reject"], signal: AbortSignal): Pending {
+    const abort = (): void => {
+      this.#waiting.delete(pending);
+      reject(asAshoreError(signal.reason));
+    };
+    const settled = <T>(settle: (value: T) => void) => (value: T): void => {
+      signal.removeEventListener("abort", abort);
+      settle(value);
+    };
+    const pending: Pending = { ...request, resolve: settled(resolve), reject: settled(reject) };
+    signal.addEventListener("abort", abort, { once: true });
+    return pending;
   }
 
   #schedule(): void {
@@ -106,16 +99,33 @@ export class RunQueue {
 
   #flush(): void {
     const size = Math.min(REQUESTS_PER_MESSAGE, Math.max(1, Math.floor(MESSAGE_MS / this.#requestMs)));
-    let room = 2 * size - this.#underWay;
-    if (room <= 0 || this.#waiting.size === 0) return;
-    const requests: RunRequest[] = [];
-    for (const [id, pending] of this.#waiting) {
+    let room = 2 * size - this.#posted.length;
+    const requests: Pending[] = [];
+    for (const pending of this.#waiting) {
       if (room-- <= 0) break;
-      this.#waiting.delete(id);
-      this.#posted.set(id, pending);
-      requests.push({ id, feeds: pending.feeds, fetches: pending.fetches });
+      this.#waiting.delete(pending);
+      requests.push(pending);
     }
-    this.#underWay += requests.length;
+    if (requests.length === 0) return;
+    this.#posted.push(...requests);
     this.#post(requests);
   }
+}
+
+function checked(feeds: NamedTensors): EngineTensors {
+  const tensors: Record<string, EngineTensor> = {};
+  for (const name in feeds) {
+    const feed = feeds[name];
+    if (feed !== undefined) tensors[name] = checkFeed(name, feed);
+  }
+  return tensors;
+}
+
+function named(names: readonly string[], tensors: readonly EngineTensor[]): NamedTensors {
+  const answers: Record<string, EngineTensor> = {};
+  for (let i = 0; i < tensors.length; i++) {
+    const tensor = tensors[i];
+    if (tensor !== undefined) answers[names[i] ?? ""] = tensor;
+  }
+  return answers;
 }

@@ -2,9 +2,9 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { standardBackends, useBackend } from "../engine/backends.ts";
 import type { LoadedGraph } from "../engine/execute.ts";
 import { loadGraph } from "../engine/load.ts";
-import { AshoreError, asAshoreError, toWireError } from "../protocol/errors.ts";
-import type { FromThread, RunAnswer, RunRequest, ThreadData, ToThread } from "./engine-messages.ts";
-import { moveAnswers } from "./engine-transfer.ts";
+import { asAshoreError, AshoreError, toWireError } from "../protocol/errors.ts";
+import { AnswerWriter, readRuns } from "./engine-codec.ts";
+import type { FromThread, LoadMessage, RunMessage, ThreadData, ToThread } from "./engine-messages.ts";
 
 /** The script of an engine thread: one graph, on one backend, until the host ends the thread. */
 
@@ -16,6 +16,7 @@ if (port === null) throw new Error("This is the script of an engine thread; crea
 const { wasmPath } = workerData as ThreadData;
 
 let graph: LoadedGraph | undefined;
+const writer = new AnswerWriter();
 
 const inbox: ToThread[] = [];
 let working = false;
@@ -30,7 +31,7 @@ async function work(): Promise<void> {
   working = true;
   for (let message = inbox.shift(); message !== undefined; message = inbox.shift() ?? next()) {
     if (message.type === "load") await load(message);
-    else await answer(message.requests);
+    else await answer(message);
   }
   working = false;
 }
@@ -40,49 +41,45 @@ function next(): ToThread | undefined {
   return port === null ? undefined : (receiveMessageOnPort(port)?.message as ToThread | undefined);
 }
 
-async function load({ model, backend }: Extract<ToThread, { type: "load" }>): Promise<void> {
+async function load({ model, backend }: LoadMessage): Promise<void> {
   try {
     const provider = standardBackends({ wasmPath }).find(({ name }) => name === backend);
     if (provider === undefined) throw new AshoreError("BACKEND_UNAVAILABLE", `Engine threads have no ${backend} backend.`);
     await useBackend(provider);
     graph = loadGraph(model, provider);
-    post({ type: "loaded", backend: graph.backend });
+    post({ type: "loaded" });
   } catch (thrown) {
     post({ type: "failed", error: toWireError(thrown) });
   }
 }
 
-async function answer(requests: readonly RunRequest[]): Promise<void> {
-  let answers: RunAnswer[] = [];
-  let transfer: ArrayBuffer[] = [];
+async function answer(message: RunMessage): Promise<void> {
   let started = performance.now();
   const flush = (): void => {
+    if (writer.isEmpty) return;
     const now = performance.now();
-    post({ type: "answers", answers, busyMs: now - started }, transfer);
-    answers = [];
-    transfer = [];
+    const { message: answers, transfer } = writer.take(now - started);
+    post(answers, transfer);
     started = now;
   };
-  for (const { id, feeds, fetches } of requests) {
+  for (const { feeds, fetches } of readRuns(message)) {
     try {
       if (graph === undefined) throw new AshoreError("FAILED_PRECONDITION", "The engine thread has no graph.");
       // Awaited only where there is something to wait for: a turn of the microtask queue is not free beside a tiny model.
       const computed = graph.execute(feeds, fetches);
-      const results = computed instanceof Promise ? await computed : computed;
-      moveAnswers(results, transfer);
-      answers.push({ id, answers: results });
+      writer.answer(fetches, computed instanceof Promise ? await computed : computed);
     } catch (thrown) {
       const error = asAshoreError(thrown);
       if (error.code === "ENGINE_CRASHED") {
-        if (answers.length > 0) flush();
+        flush();
         post({ type: "failed", error: toWireError(error) });
         return;
       }
-      answers.push({ id, error: toWireError(error) });
+      writer.fail(error);
     }
     if (performance.now() - started > FLUSH_MS) flush();
   }
-  if (answers.length > 0) flush();
+  flush();
 }
 
 function post(message: FromThread, transfer: readonly ArrayBuffer[] = []): void {

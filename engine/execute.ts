@@ -2,10 +2,11 @@ import type { GraphModel } from "@tensorflow/tfjs-converter";
 import { engine, tensor, type io, type NamedTensorMap, type Tensor as TfTensor } from "@tensorflow/tfjs-core";
 import { AshoreError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
-import { elementCount, type NamedTensors, type Tensor } from "../protocol/tensor.ts";
+import type { NamedTensors, Tensor } from "../protocol/tensor.ts";
 import type { BackendProvider } from "./backends.ts";
 import { graphOf, needsAsync, nodeName } from "./converter.ts";
 import { executionError } from "./execution-error.ts";
+import { checkFeed, type EngineTensor, type EngineTensors } from "./feeds.ts";
 import { complexTensor } from "./weights.ts";
 
 /**
@@ -33,7 +34,7 @@ export class LoadedGraph {
    * unless the graph has control flow or the like. The answers' memory is the caller's own.
    * @throws INVALID_ARGUMENT, MODEL_UNSUPPORTED_OP, ENGINE_CRASHED
    */
-  execute(feeds: NamedTensors, fetches: readonly string[]): NamedTensors | Promise<NamedTensors> {
+  execute(feeds: NamedTensors, fetches: readonly string[]): EngineTensors | Promise<EngineTensors> {
     if (this.#isAsync(feeds, fetches)) return this.#executeAsync(feeds, fetches);
     const tf = engine();
     tf.startScope();
@@ -46,7 +47,7 @@ export class LoadedGraph {
     }
   }
 
-  async #executeAsync(feeds: NamedTensors, fetches: readonly string[]): Promise<NamedTensors> {
+  async #executeAsync(feeds: NamedTensors, fetches: readonly string[]): Promise<EngineTensors> {
     const tf = engine();
     tf.startScope();
     try {
@@ -80,8 +81,8 @@ export class LoadedGraph {
     return isAsync;
   }
 
-  #answers(fetches: readonly string[], results: TfTensor | TfTensor[]): NamedTensors {
-    const answers: Record<string, Tensor> = {};
+  #answers(fetches: readonly string[], results: TfTensor | TfTensor[]): EngineTensors {
+    const answers: Record<string, EngineTensor> = {};
     for (let i = 0; i < fetches.length; i++) {
       const name = fetches[i] ?? "";
       const result = Array.isArray(results) ? results[i] : results;
@@ -91,7 +92,7 @@ export class LoadedGraph {
     return answers;
   }
 
-  #answer(result: TfTensor): Tensor {
+  #answer(result: TfTensor): EngineTensor {
     const { dtype, shape } = result;
     switch (dtype) {
       case "float32":
@@ -123,17 +124,14 @@ function toTf(feeds: NamedTensors): NamedTensorMap {
   return tensors;
 }
 
-/** TF.js takes the lengths and types of what it is given on trust here, so both are checked. */
-function feedTensor(name: string, { dtype, shape, data }: Tensor): TfTensor {
-  const count = elementCount(shape);
-  const length = dtype === "complex64" ? data.length / 2 : data.length;
-  if (length !== count) {
-    throw new AshoreError("INVALID_ARGUMENT", `The tensor ${name} has ${length} elements where its shape [${shape}] needs ${count}.`);
+function feedTensor(name: string, feed: Tensor): TfTensor {
+  const { dtype, shape, data } = checkFeed(name, feed);
+  switch (dtype) {
+    case "string":
+      return tensor(data as Uint8Array[], shape as number[], dtype);
+    case "complex64":
+      return complexTensor(data, shape);
+    default:
+      return engine().makeTensor(data, shape as number[], dtype);
   }
-  if (dtype === "float32" && data instanceof Float32Array) return engine().makeTensor(data, shape as number[], dtype);
-  if (dtype === "int32" && data instanceof Int32Array) return engine().makeTensor(data, shape as number[], dtype);
-  if (dtype === "bool" && data instanceof Uint8Array) return engine().makeTensor(data, shape as number[], dtype);
-  if (dtype === "string" && Array.isArray(data)) return tensor(data as Uint8Array[], shape as number[], dtype);
-  if (dtype === "complex64" && data instanceof Float32Array) return complexTensor(data, shape);
-  throw new AshoreError("INVALID_ARGUMENT", `The tensor ${name} is ${dtype} in a ${data.constructor.name}, which the engine does not take.`);
 }

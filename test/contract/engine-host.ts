@@ -103,6 +103,8 @@ export function describeEngineHost(name: string, make: () => EngineHost): void {
       const answer = await model.run({ "x:0": floats(8) }, ["ax:0", "x:0", "a:0", "y:0"]);
       expect(["ax:0", "x:0", "a:0", "y:0"].map((name) => numbers(answer[name])[0])).toEqual([4, 8, 0.5, 6]);
       expect(numbers((await model.run({ "x:0": floats(8) }, ["a:0", "y:0"]))["y:0"])[0]).toBe(6);
+      const many = floats(...Array.from({ length: 5000 }, (_, i) => i));
+      expect(numbers((await model.run({ "x:0": many }, ["y:0", "y:0", "ax:0"]))["y:0"])[4999]).toBe(2501.5);
       expect((await model.run({ "x:0": floats() }, ["y:0"]))["y:0"]?.shape).toEqual([0]);
       await model.close();
     });
