@@ -7,5 +7,5 @@ export { parseMetadata, type Metadata } from "./metadata.ts";
 export { covers, matchesPattern, mayCoverUnder, type Coverage } from "./path-pattern.ts";
 export { keyIdOf, verifySignature, type PublicKey } from "./public-key.ts";
 export { consistentTargetPath, isTopLevelRole, metadataFileName, TOP_LEVEL_ROLES, type TopLevelRole } from "./role-names.ts";
-export { NO_FLOORS, TrustedSet, type Floors, type TrustedSetOptions } from "./trusted-set.ts";
+export { NO_FLOORS, TrustedSet, unlessRefused, type Floors, type TrustedSetOptions } from "./trusted-set.ts";
 export { verifyThreshold } from "./verify-threshold.ts";

@@ -248,8 +248,8 @@ export class TrustedSet {
   }
 }
 
-/** What a step gives, or undefined where the bytes are refused: stored bytes that prove nothing are as if absent. */
-async function unlessRefused<T>(step: () => Promise<T>): Promise<T | undefined> {
+/** What a step gives, or undefined where metadata is refused in it: bytes that prove nothing are as if absent. */
+export async function unlessRefused<T>(step: () => Promise<T>): Promise<T | undefined> {
   try {
     return await step();
   } catch (error) {

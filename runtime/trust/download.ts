@@ -46,6 +46,7 @@ export async function download(fetch: FetchPort, url: string, options: DownloadO
     if (error !== undefined) stop.abort(new AshoreError("SLOW_RETRIEVAL", `${url} ${error}`));
   });
   try {
+    if (signal.aborted) throw new Error("It was not begun.");
     const response = await orAborted(
       fetch(url, { signal, ...(options.headers && { headers: options.headers }), ...(options.cache && { cache: options.cache }) }),
       signal,

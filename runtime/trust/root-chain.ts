@@ -1,7 +1,7 @@
 import { digestOf, type Digest } from "../../protocol/digest.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { metadataFileName, TrustedSet } from "../../protocol/tuf/index.ts";
+import { metadataFileName, TrustedSet, unlessRefused } from "../../protocol/tuf/index.ts";
 import type { RecordStore, WithSignal } from "../ports.ts";
 import type { MetadataSource } from "./metadata-source.ts";
 import { isPinned, newestRoot, readRootPin, writeRootPin, type RootPin } from "./root-pin.ts";
@@ -84,19 +84,31 @@ async function startingRoot(options: RootChainOptions): Promise<Start> {
 /** Goes on from what is pinned, unless the program ships a root of another chain. */
 async function fromPin(pin: RootPin, stored: Bytes | undefined, options: RootChainOptions): Promise<Start> {
   const { shipped, store } = options;
-  const shippedRoot = shipped && (await described(shipped));
-  const bytes = stored && isPinned(pin, await digestOf(stored)) ? stored : shipped && shippedRoot && isPinned(pin, shippedRoot.digest) ? shipped : await pinnedRoot(pin, options);
-  if (shipped === undefined || shippedRoot === undefined || isPinned(pin, shippedRoot.digest)) return { bytes, pin, trustReset: false };
+  const shippedRoot = shipped && { bytes: shipped, ...(await described(shipped)) };
+  const held = (): Promise<Bytes> => heldRoot(pin, stored, shippedRoot, options);
+  if (shippedRoot === undefined || isPinned(pin, shippedRoot.digest)) return { bytes: await held(), pin, trustReset: false };
+  // The two are one chain where the older leads to the newer.
   const [oldest] = pin.roots;
   if (oldest !== undefined && shippedRoot.version < oldest.version) {
-    const chain = await leadsTo(shipped, oldest, options);
-    if (chain === undefined) return anchor(shipped, true, options);
+    const chain = await leadsTo(shippedRoot.bytes, oldest, options);
+    if (chain === undefined) return anchor(shippedRoot.bytes, true, options);
     const longer = { roots: [...chain, ...pin.roots] };
     await writeRootPin(store, longer);
-    return { bytes, pin: longer, trustReset: false };
+    return { bytes: await held(), pin: longer, trustReset: false };
   }
-  if (shippedRoot.version > newestRoot(pin).version && (await leadsTo(bytes, shippedRoot, options)) !== undefined) return { bytes, pin, trustReset: false };
-  return anchor(shipped, true, options);
+  if (shippedRoot.version > newestRoot(pin).version) {
+    const bytes = await unlessRefused(held);
+    if (bytes !== undefined && (await leadsTo(bytes, shippedRoot, options)) !== undefined) return { bytes, pin, trustReset: false };
+  }
+  return anchor(shippedRoot.bytes, true, options);
+}
+
+/** The stored root, or where that is damaged another that was pinned: the shipped one, or the newest from the server. */
+async function heldRoot(pin: RootPin, stored: Bytes | undefined, shipped: { readonly bytes: Bytes; readonly digest: Digest } | undefined, options: RootChainOptions): Promise<Bytes> {
+  if (stored !== undefined && isPinned(pin, await digestOf(stored))) return stored;
+  const found = shipped !== undefined && isPinned(pin, shipped.digest) ? shipped.bytes : await pinnedRoot(pin, options);
+  await options.store.write(ROOT, found);
+  return found;
 }
 
 /** Pins a root as the first; what came from another chain is dropped before. */
@@ -135,12 +147,8 @@ async function leadsTo(from: Bytes, to: RootPin["roots"][number], { source, now,
   for (let steps = 0; steps < LIMITS.rootRotations; steps++) {
     const bytes = await source.root(set.root.signed.version + 1, { signal });
     if (bytes === undefined) return undefined;
-    try {
-      await set.updateRoot(bytes);
-    } catch (error) {
-      if (error instanceof AshoreError && (error.code.startsWith("METADATA_") || error.code === "KEY_UNSUPPORTED")) return undefined;
-      throw error;
-    }
+    const follows = await unlessRefused(() => set.updateRoot(bytes).then(() => true));
+    if (follows === undefined) return undefined;
     const next = await described(bytes);
     if (next.version === to.version) return next.digest === to.digest ? chain : undefined;
     chain.push(next);
