@@ -12,6 +12,10 @@ export function createLog(io: Io, format: LogFormat): Log {
 
 function humanLine({ level, time, msg, ...fields }: Record<string, unknown>): string {
   const clock = String(time).slice(11, 19);
-  const details = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return [clock, level === "info" ? "" : String(level).toUpperCase(), String(msg), details.join(" ")].filter((part) => part !== "").join("  ");
+  const text = String(msg);
+  const details = Object.entries(fields)
+    .map(([name, value]) => ({ name, value: typeof value === "string" ? value : JSON.stringify(value) }))
+    .filter(({ value }) => !text.includes(value))
+    .map(({ name, value }) => `${name}=${value}`);
+  return [clock, level === "info" ? "" : String(level).toUpperCase(), text, details.join(" ")].filter((part) => part !== "").join("  ");
 }

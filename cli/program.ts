@@ -1,9 +1,13 @@
 import { Command, CommanderError } from "commander";
 import { asAshoreError, type ErrorCode } from "../protocol/errors.ts";
+import { edgeCommand } from "./edge.ts";
+import { gcCommand } from "./gc.ts";
+import { inspectCommand } from "./inspect.ts";
 import type { Io } from "./io.ts";
 import { keysCommand } from "./keys.ts";
 import { publishCommand } from "./publish.ts";
 import { serveCommand } from "./serve.ts";
+import { verifyCommand } from "./verify.ts";
 
 /** Faults of the command line itself, rather than of the work: exit status 2. */
 const WRONG_USE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["USAGE", "CONFIG_INVALID", "NAME_INVALID", "VERSION_INVALID"]);
@@ -23,7 +27,7 @@ export async function runCli(argv: readonly string[], { io, version }: Environme
     .description("TensorFlow Serving for the browser and the edge.")
     .version(version)
     .addHelpText("after", "\nExit status: 0 done, 1 failed, 2 wrong use. Each command has its own --help.");
-  for (const command of [serveCommand, publishCommand, keysCommand]) program.addCommand(command(io));
+  for (const command of [serveCommand, publishCommand, edgeCommand, inspectCommand, verifyCommand, gcCommand, keysCommand]) program.addCommand(command(io));
   silenceExits(program, io);
   if (argv.length === 0) {
     io.err(program.helpInformation().trimEnd());

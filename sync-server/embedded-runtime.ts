@@ -26,7 +26,6 @@ export function createEmbeddedRuntime({ dataDir, server, app, log, onLost }: Emb
     dataDir: join(dataDir, "device"),
     blobsDir: join(dataDir, "blobs"),
     fetch: (url, init) => app.fetch(new Request(url, init)),
-    cors: true,
     metrics: createRequestMetrics(app.metrics.registry),
     report: (event) => logEvent(log, event),
     onLost,

@@ -3,7 +3,7 @@ import { isModelName, type ModelName } from "../../protocol/names.ts";
 import { parseRestPath, REST_CONTENT_TYPE, writeErrorBody, writeModelList, writeModelStatus } from "../../protocol/rest/index.ts";
 import type { VersionStatus } from "../../protocol/states.ts";
 import type { Inference, RepositoryView, Rest, RestRequest, RestResponse } from "../inference.ts";
-import { CROSS_ORIGIN } from "./cross-origin.ts";
+import { CROSS_ORIGIN, PREFLIGHT } from "./cross-origin.ts";
 import type { WithSignal } from "../with-signal.ts";
 
 export interface RestView {
@@ -23,7 +23,7 @@ export function restWithRepository(inference: (() => Inference | undefined) | un
   return {
     async handle(request, options) {
       const { status, headers, body } = await respond(request, options);
-      return { status, headers: { ...headers, ...SERVER_HEADERS }, body };
+      return { status, headers: { ...headers, ...(request.method === "OPTIONS" ? PREFLIGHT_HEADERS : ANSWER_HEADERS) }, body };
     },
   };
 
@@ -43,11 +43,9 @@ export function restWithRepository(inference: (() => Inference | undefined) | un
   }
 }
 
-/** Lower case, as the runtime writes them: one name must not stand twice. */
-const SERVER_HEADERS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(CROSS_ORIGIN.map(([name, value]) => [name.toLowerCase(), value])),
-  "x-ashore-served-by": "server",
-};
+/** The runtime says that a device answered, and leaves CORS to its host: here that is a server. */
+const ANSWER_HEADERS: Readonly<Record<string, string>> = { ...Object.fromEntries(CROSS_ORIGIN), "x-ashore-served-by": "server" };
+const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = Object.fromEntries(PREFLIGHT);
 
 function answer(body: Uint8Array<ArrayBuffer>): RestResponse {
   return { status: 200, headers: { "content-type": REST_CONTENT_TYPE }, body };

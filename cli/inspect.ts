@@ -1,0 +1,105 @@
+import { randomFillSync } from "node:crypto";
+import { resolve } from "node:path";
+import { Command } from "commander";
+import * as v from "valibot";
+import { AshoreError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { parseManifest, type EncodedBlob } from "../protocol/manifest.ts";
+import { parseStrictJson } from "../protocol/strict-json.ts";
+import { parseTensorIndex } from "../protocol/tensor-index.ts";
+import { memoryBlobs } from "../runtime/store/index.ts";
+import { blobsOf, fetchBlob, planVersion } from "../runtime/sync/index.ts";
+import { download } from "../runtime/trust/index.ts";
+import type { WithSignal } from "../runtime/ports.ts";
+import { importModel } from "../sync-server/import/index.ts";
+import { systemClock } from "../sync-server/system-clock.ts";
+import type { Io } from "./io.ts";
+import { countOps, printSummary, type ModelSummary } from "./model-summary.ts";
+import { printJson, printLine } from "./print.ts";
+
+/** `ashore inspect`: what a model takes, gives, and consists of. */
+export function inspectCommand(io: Io): Command {
+  return new Command("inspect")
+    .description("Show a model's signature defs, operations and sizes: of a version's folder, of a server's newest versions, or of one version's manifest URL.")
+    .argument("<what>", "a folder, http://SERVER, http://SERVER/manifests/NAME or http://SERVER/manifests/NAME/versions/N")
+    .option("--json", "print JSON")
+    .action(async (what: string, { json = false }: { readonly json?: boolean }) => {
+      const isUrl = /^https?:\/\//.test(what);
+      const summaries = isUrl ? await inspectUrl(what, io) : [await inspectFolder(resolve(io.cwd, what), io)];
+      if (json) return printJson(io, isUrl ? summaries : summaries[0]);
+      for (const [at, summary] of summaries.entries()) {
+        if (at > 0) printLine(io);
+        printSummary(io, summary);
+      }
+    });
+}
+
+async function inspectFolder(folder: string, options: WithSignal): Promise<ModelSummary> {
+  const { graph, tensors, signatureDefs, assets } = await importModel(folder, options);
+  return {
+    name: folder,
+    signatureDefs,
+    ops: countOps(graph, folder),
+    graphBytes: graph.byteLength,
+    weights: { tensors: tensors.length, bytes: tensors.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) },
+    assets: assets.map(({ path, bytes }) => ({ path, bytes: bytes.byteLength })),
+  };
+}
+
+const versionsSchema = v.object({ versions: v.array(v.object({ manifest: v.string() })) });
+const listSchema = v.object({ models: v.array(versionsSchema) });
+
+/** The manifests that a URL leads to, and what they say; blobs are proved by digest, the manifest by the connection alone. */
+async function inspectUrl(url: string, options: WithSignal): Promise<readonly ModelSummary[]> {
+  const { origin, pathname } = new URL(url);
+  const path = pathname.replace(/\/+$/, "");
+  if (/^\/manifests\/[^/]+\/(versions|labels)\/[^/]+$/.test(path)) return [await inspectManifest(origin, path, options)];
+  const paths: string[] = [];
+  if (/^\/manifests\/[^/]+$/.test(path)) {
+    for (const { manifest } of parsed(versionsSchema, await bytesOf(origin + path, options), origin + path).versions) paths.push(manifest);
+  } else if (path === "" || path === "/manifests") {
+    const { models } = parsed(listSchema, await bytesOf(`${origin}/manifests`, options), `${origin}/manifests`);
+    for (const { versions } of models) if (versions[0] !== undefined) paths.push(versions[0].manifest);
+  } else {
+    throw new AshoreError("USAGE", `${url} is no place where manifests are: use http://SERVER, http://SERVER/manifests/NAME or http://SERVER/manifests/NAME/versions/N.`);
+  }
+  if (paths.length === 0) throw new AshoreError("NOT_FOUND", `${url} publishes no version.`);
+  const summaries: ModelSummary[] = [];
+  for (const manifest of paths) summaries.push(await inspectManifest(origin, manifest, options));
+  return summaries;
+}
+
+async function inspectManifest(server: string, path: string, options: WithSignal): Promise<ModelSummary> {
+  const what = server + path;
+  const manifest = parseManifest(await bytesOf(what, options), what);
+  const [variant] = manifest.variants;
+  if (variant === undefined) throw new AshoreError("SCHEMA_INVALID", `${what} names no variant.`);
+  const plan = planVersion(blobsOf(manifest, [variant]), { holds: () => false, failed: () => false });
+  const source = { server, fetch: globalFetch, clock: systemClock, random: (count: number) => randomFillSync(new Uint8Array(count)), blobs: memoryBlobs() };
+  const fetched = (wanted: EncodedBlob): Promise<Uint8Array<ArrayBuffer>> => fetchBlob(wanted, plan.blobs.find(({ blob }) => blob.digest === wanted.digest)?.encodings ?? [], source, options);
+  const { tensors } = parseTensorIndex(await fetched(variant.index), variant.shards.map(({ size }) => size), `the tensor index of ${what}`);
+  return {
+    name: `${manifest.model} version ${manifest.version}`,
+    signatureDefs: manifest.signatureDefs,
+    ops: countOps(await fetched(variant.graph), `the graph of ${what}`),
+    graphBytes: variant.graph.size,
+    weights: { tensors: tensors.length, bytes: variant.shards.reduce((sum, { size }) => sum + size, 0) },
+    assets: manifest.assets.map((asset) => ({ path: asset.path, bytes: asset.blob.size })),
+    downloadBytes: plan.totalBytes,
+    selfTest: manifest.selfTest,
+  };
+}
+
+async function bytesOf(url: string, { signal }: WithSignal): Promise<Uint8Array> {
+  return (await download(globalFetch, url, { maxBytes: LIMITS.targetsBytes, clock: systemClock, cache: "no-cache", signal })).bytes;
+}
+
+function globalFetch(url: string, init?: RequestInit): Promise<Response> {
+  return fetch(url, init);
+}
+
+function parsed<Schema extends v.GenericSchema<unknown, unknown>>(schema: Schema, bytes: Uint8Array, what: string): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, parseStrictJson(bytes, what));
+  if (result.success) return result.output;
+  throw new AshoreError("SCHEMA_INVALID", `${what} is not what an Ashore server answers there: ${result.issues[0].message}`);
+}

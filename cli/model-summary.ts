@@ -1,0 +1,68 @@
+import { isSupportedOp } from "../engine/supported-ops.ts";
+import { parseGraphFile, type GraphFile, type GraphNode } from "../protocol/graph.ts";
+import type { Manifest, SignatureDef } from "../protocol/manifest.ts";
+import type { Io } from "./io.ts";
+import { bytesText, printLine, printTable } from "./print.ts";
+
+export interface OpCount {
+  readonly op: string;
+  readonly count: number;
+  /** Whether TensorFlow.js can execute it. */
+  readonly supported: boolean;
+}
+
+/** What `ashore inspect` tells of one version, wherever it was found. */
+export interface ModelSummary {
+  readonly name: string;
+  readonly signatureDefs: Readonly<Record<string, SignatureDef>>;
+  readonly ops: readonly OpCount[];
+  readonly graphBytes: number;
+  readonly weights: { readonly tensors: number; readonly bytes: number };
+  readonly assets: readonly { readonly path: string; readonly bytes: number }[];
+  /** Of a published version: what a device without any older one downloads. */
+  readonly downloadBytes?: number;
+  /** Of a published version: how its self-test was made. */
+  readonly selfTest?: Manifest["selfTest"];
+}
+
+/** The operations of a graph, its initializer and its functions, the most frequent first. */
+export function countOps(graphBytes: Uint8Array, what: string): readonly OpCount[] {
+  const { modelTopology, modelInitializer }: GraphFile = parseGraphFile(graphBytes, what);
+  const counts = new Map<string, number>();
+  const count = (nodes: readonly GraphNode[] = []): void => nodes.forEach(({ op }) => counts.set(op, (counts.get(op) ?? 0) + 1));
+  for (const topology of [modelTopology, modelInitializer]) {
+    count(topology?.node);
+    for (const { nodeDef } of topology?.library?.function ?? []) count(nodeDef);
+  }
+  return [...counts].map(([op, times]) => ({ op, count: times, supported: isSupportedOp(op) })).sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1));
+}
+
+export function printSummary(io: Io, summary: ModelSummary): void {
+  printLine(io, summary.name);
+  for (const [name, { methodName, inputs, outputs }] of Object.entries(summary.signatureDefs)) {
+    printLine(io, `\n  signature def ${name}${methodName === "" ? "" : `  (${methodName})`}`);
+    const rows = [
+      ...Object.entries(inputs).map(([key, info]) => ["input", key, info.dtype, shapeText(info.shape), info.name]),
+      ...Object.entries(outputs).map(([key, info]) => ["output", key, info.dtype, shapeText(info.shape), info.name]),
+    ];
+    printTable(io, rows, "    ");
+  }
+  const total = summary.ops.reduce((sum, { count }) => sum + count, 0);
+  const unsupported = summary.ops.filter(({ supported }) => !supported);
+  printLine(io, `\n  ${total} nodes of ${summary.ops.length} operations; ${unsupported.length === 0 ? "all supported" : `${unsupported.length} not supported`}`);
+  printTable(io, summary.ops.map(({ op, count, supported }) => [String(count).padStart(5), op, supported ? "" : "NOT SUPPORTED"]), "    ");
+  printLine(io, `\n  graph ${bytesText(summary.graphBytes)}, ${summary.weights.tensors} weights of ${bytesText(summary.weights.bytes)}`);
+  for (const { path, bytes } of summary.assets) printLine(io, `  asset ${path}  ${bytesText(bytes)}`);
+  if (summary.downloadBytes !== undefined) printLine(io, `  a device without an older version downloads ${bytesText(summary.downloadBytes)}`);
+  if (summary.selfTest !== undefined) printLine(io, `  ${selfTestText(summary.selfTest)}`);
+}
+
+function shapeText(shape: readonly number[] | null): string {
+  return shape === null ? "of any rank" : `[${shape.map((size) => (size < 0 ? "?" : size)).join(", ")}]`;
+}
+
+function selfTestText(selfTest: Manifest["selfTest"]): string {
+  if (selfTest === null) return "no self-test";
+  const samples = Object.values(selfTest.outputs).reduce((sum, { samples: own }) => sum + own.length, 0);
+  return `self-test of ${selfTest.signatureDef}: ${samples === 0 ? "shapes and finite values only" : `${samples} sampled outputs`}`;
+}
