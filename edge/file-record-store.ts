@@ -4,8 +4,8 @@ import type { RecordStore } from "../runtime/ports.ts";
 import { isMissing, openFolder, removeDurably, storeError, writeDurably } from "./durable-write.ts";
 
 /**
- * Records as files, one each. A name may be anything (roles are named by whoever signs): what is not a plain letter, digit,
- * `-` or `_`, or a `.` inside, is written as `%` and its UTF-8 bytes, so that no name leaves the folder and no two meet.
+ * Records as files, one each. A name may be anything (roles are named by whoever signs): what is not a small letter, a digit,
+ * `-` or `_`, or a `.` behind the first character, is written as `%` and its UTF-8 byte, so that no name leaves the folder and no two meet.
  * @throws STORE_FULL, STORE_FAILED
  */
 export async function openFileRecordStore(folder: string): Promise<RecordStore> {
@@ -29,10 +29,10 @@ const encoder = new TextEncoder();
 
 function fileNameOf(name: string): string {
   let encoded = "";
-  for (const [at, character] of [...name].entries()) {
-    // Upper case is written out too: some file systems do not tell `A` from `a`.
-    if (/[a-z0-9_-]/.test(character) || (character === "." && at > 0)) encoded += character;
-    else for (const byte of encoder.encode(character)) encoded += `%${byte.toString(16).padStart(2, "0")}`;
+  // Byte by byte, upper case too: some file systems do not tell `A` from `a`.
+  for (const byte of encoder.encode(name)) {
+    const character = String.fromCharCode(byte);
+    encoded += /[a-z0-9_-]/.test(character) || (character === "." && encoded !== "") ? character : `%${byte.toString(16).padStart(2, "0")}`;
   }
   return `${encoded}.record`;
 }

@@ -39,8 +39,9 @@ afterEach(async () => {
 });
 
 /** A device on files, and a real server that answers everything rightly but one shard. */
-async function scene(answer: Answer, change: (published: PublishedVersion) => Promise<PublishedVersion> = async (published) => published): Promise<Scene> {
-  const published = await change(await publishVersion({ version: 1, shards: [1, 2, 3], shardBytes: SHARD_BYTES, codecs: ["identity"] }));
+async function scene(answer: Answer, { clock = testClock(), change }: { readonly clock?: TestClock; readonly change?: (published: PublishedVersion) => Promise<PublishedVersion> } = {}): Promise<Scene> {
+  const right = await publishVersion({ version: 1, shards: [1, 2, 3], shardBytes: SHARD_BYTES, codecs: ["identity"] });
+  const published = (await change?.(right)) ?? right;
   const victim = published.manifest.variants[0]?.shards[1]?.encodings[0]?.digest as Digest;
   let asked = 0;
   const server = createServer((request, response) => {
@@ -58,7 +59,6 @@ async function scene(answer: Answer, change: (published: PublishedVersion) => Pr
     await new Promise((resolve) => server.close(resolve));
     await rm(folder, { recursive: true });
   });
-  const clock = testClock();
   const device = await deviceOf({
     fetch,
     server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -192,18 +192,15 @@ describe("what costs memory or time", () => {
     const digest = await digestOf(bomb);
     const attacked = await scene(
       (_, response, body) => response.end(body),
-      async (published) =>
-        republish(
-          published,
-          {
-            ...published.manifest,
-            variants: published.manifest.variants.map((variant) => ({
-              ...variant,
-              shards: variant.shards.map((shard, at) => (at === 1 ? { ...shard, encodings: [{ codec: "gzip", digest, size: bomb.byteLength }] } : shard)),
-            })),
-          },
-          new Map([[digest, bomb]]),
-        ),
+      {
+        change: async (published) => {
+          const variants = published.manifest.variants.map((variant) => ({
+            ...variant,
+            shards: variant.shards.map((shard, at) => (at === 1 ? { ...shard, encodings: [{ codec: "gzip", digest, size: bomb.byteLength }] } : shard)),
+          }));
+          return republish(published, { ...published.manifest, variants }, new Map([[digest, bomb]]));
+        },
+      },
     );
     const peak = watchMemory();
     expect((await failureOf(attacked)).code).toBe("ENCODING_INVALID");
@@ -212,11 +209,10 @@ describe("what costs memory or time", () => {
   });
 
   test("one byte a second is too slow, and is found out by the clock", async () => {
-    let passes: TestClock | undefined;
+    const clock = testClock();
     const attacked = await scene((_, response) => {
-      response.writeHead(200).write("x", () => setImmediate(() => passes?.passWindow()));
-    });
-    passes = attacked.clock;
+      response.writeHead(200).write("x", () => setImmediate(() => clock.passWindow()));
+    }, { clock });
     const error = await failureOf(attacked);
     expect(error.code).toBe("SLOW_RETRIEVAL");
     expect(attacked.asked()).toBe(LIMITS.fetchAttempts);
@@ -224,9 +220,8 @@ describe("what costs memory or time", () => {
   });
 
   test("bytes that say they are gzip and are not end by the clock at the latest (Node's fetch never ends such a body)", async () => {
-    let passes: TestClock | undefined;
-    const attacked = await scene((_, response, body) => response.writeHead(200, { "content-encoding": "gzip" }).end(body, () => setImmediate(() => passes?.passWindow())));
-    passes = attacked.clock;
+    const clock = testClock();
+    const attacked = await scene((_, response, body) => response.writeHead(200, { "content-encoding": "gzip" }).end(body, () => setImmediate(() => clock.passWindow())), { clock });
     expect(["NETWORK_FAILED", "SLOW_RETRIEVAL"]).toContain((await failureOf(attacked)).code);
     await expectNothingTaken(attacked);
   });

@@ -170,7 +170,7 @@ describe("a disk that refuses", () => {
       expect(await readdir(join(disk, "sha256"))).toEqual([hexOf(first.digest)]);
       // Fill it to the last page: the journal that is there stays whole.
       await expect(writeFile(join(disk, "filler"), new Uint8Array(300_000))).rejects.toMatchObject({ code: "ENOSPC" });
-      await expect(journal.write({ ...JOURNAL, models: Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`m${i}`, JOURNAL.models["digits"] ?? expect.fail()])) })).rejects.toMatchObject({ code: "STORE_FULL" });
+      await expect(journal.write({ ...JOURNAL, models: Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`m${i}`, journalOf(JOURNAL, DIGITS)])) })).rejects.toMatchObject({ code: "STORE_FULL" });
       expect(await (await openFileJournalStore(disk, { report: none })).read()).toEqual(JOURNAL);
       await rm(join(disk, "filler"));
       await store.delete(first.digest);

@@ -47,7 +47,7 @@ export function testClock(): TestClock {
       });
     },
     passWindow: () => {
-      for (const pass of [...windows]) pass();
+      for (const pass of windows) pass();
     },
   };
 }

@@ -10,7 +10,8 @@ import { publishVersion } from "./make-version.ts";
 
 const digest = (n: number): Digest => digestOfHex(n.toString(16).padStart(64, "0"));
 const encoding = (codec: string, n: number, size: number, base?: number): Encoding => ({ codec, digest: digest(n), size, ...(base !== undefined && { base: digest(base) }), ...(codec.includes("planes") && { width: 4 }) });
-const DELTA = encoding("delta+planes+gzip", 10, 100, 1);
+/** One that is decoded against an older blob. */
+const DELTA = encoding("planes+gzip", 10, 100, 1);
 const PLANES = encoding("planes+gzip", 11, 700);
 const GZIP = encoding("gzip", 12, 800);
 const IDENTITY = encoding("identity", 2, 1000);
