@@ -1,6 +1,6 @@
 export { chooseVariant } from "./choose-variant.ts";
 export { desiredVersions, type DesiredVersions, type ModelView } from "./desired.ts";
-export { createLoader, isVerdict, type LoaderPorts } from "./loader.ts";
+export { createLoader, type LoaderPorts } from "./loader.ts";
 export { Manager } from "./manager.ts";
 export type { Desired, ManagerPorts } from "./model-manager.ts";
 export { ModelKeeper, type ModelKeeperPorts } from "./model-keeper.ts";

@@ -6,6 +6,7 @@ import type { EngineHost, HostedModel, ModelBytes, ReportPort, WithSignal } from
 import { chooseVariant } from "./choose-variant.ts";
 import { runSelfTest } from "./self-test.ts";
 import type { Load, Servable, Wanted } from "./servable.ts";
+import { isBackendFault, isVerdict } from "./verdict.ts";
 import { warmUp } from "./warm-up.ts";
 
 export interface LoaderPorts {
@@ -72,16 +73,6 @@ export function createLoader(ports: LoaderPorts): Load {
       }
     }
   };
-}
-
-/** What another backend may do better. */
-function isBackendFault({ code }: AshoreError): boolean {
-  return code === "SELF_TEST_FAILED" || code === "ENGINE_CRASHED" || code === "BACKEND_UNAVAILABLE" || code === "MODEL_UNSUPPORTED_OP" || code === "INVALID_ARGUMENT" || code === "INTERNAL";
-}
-
-/** Whether a failure says something about the version itself, so that this device does not try its digest again. */
-export function isVerdict({ code }: AshoreError): boolean {
-  return code === "SELF_TEST_FAILED" || code === "ENGINE_CRASHED" || code === "MODEL_UNSUPPORTED_OP" || code === "MODEL_MALFORMED" || code === "SCHEMA_INVALID" || code === "JSON_INVALID" || code === "METADATA_MISMATCH";
 }
 
 /** The one error of all backends' faults: wrong numbers weigh more than a missing backend. */

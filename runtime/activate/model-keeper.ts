@@ -9,9 +9,9 @@ import { forgetVersion, journalOf, markFailed, markServed, setConfig, type Journ
 import { retrying, type Progress, type VersionFetcher } from "../sync/index.ts";
 import type { Trust, TrustedTarget } from "../trust/index.ts";
 import { desiredVersions, type DesiredVersions } from "./desired.ts";
-import { isVerdict } from "./loader.ts";
 import type { Manager } from "./manager.ts";
 import type { Wanted } from "./servable.ts";
+import { isVerdict } from "./verdict.ts";
 
 export interface ModelKeeperPorts extends Pick<Ports, "clock" | "random" | "report"> {
   readonly trust: Trust;

@@ -4,6 +4,7 @@ import { Labels } from "./labels.ts";
 import { labelsNotSet, nothingHeld, servableNotFound, unknownLabel, versionBlocked, type Selector } from "./refusal.ts";
 import type { Handle } from "./servable.ts";
 import type { Slot } from "./slot.ts";
+import { isVerdict } from "./verdict.ts";
 
 /** Which version a request gets: the latest that can answer, one by number, or one by label. */
 export class Routes {
@@ -72,7 +73,7 @@ export class Routes {
     const slots = [...this.#slots.values()];
     if (slots.some((slot) => slot.blocked)) return versionBlocked(this.#model, undefined);
     if (slots.some((slot) => slot.aspired && slot.isComing)) return nothingHeld(this.#model);
-    return slots.some((slot) => slot.error !== undefined) ? servableNotFound(this.#model, undefined) : nothingHeld(this.#model);
+    return slots.some(({ error }) => error !== undefined && isVerdict(error)) ? servableNotFound(this.#model, undefined) : nothingHeld(this.#model);
   }
 
   #slotOf({ version, label }: Selector): Slot | undefined {

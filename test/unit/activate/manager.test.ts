@@ -260,7 +260,7 @@ describe("what a request gets", () => {
     await b.until("2 END");
     b.loads[1]?.end.resolve();
     await b.until("1 AVAILABLE");
-    expect([b.answered(), b.answered({ version: 1 })]).toEqual(["NOT_FOUND", 1]);
+    expect([b.answered(), b.answered({ version: 1 })]).toEqual(["UNAVAILABLE", 1]);
   });
 
   test("the same number under another digest replaces what had it", async () => {
