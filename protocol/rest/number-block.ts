@@ -38,7 +38,7 @@ export class NumberBlocks {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #used = 0;
-  /** Where the last try gave up; an array that starts before it is known not to be regular, or to lie in one that is not. */
+  /** Where the last try gave up: an array that starts before is not regular, or lies in one that is not. */
   #gaveUpAt = 0;
   readonly #scan = { end: 0, integer: false };
   #integers = true;
@@ -95,7 +95,7 @@ export class NumberBlocks {
   }
 
   #giveUp(at: number, from: number): undefined {
-    this.#gaveUpAt = at + 1;
+    this.#gaveUpAt = at;
     this.#used = from;
   }
 

@@ -22,6 +22,13 @@ export function decode(inputs: string, body: string | Uint8Array): PredictInputs
   return readPredictInputs(parseRequestBody(typeof body === "string" ? encoder.encode(body) : body), signature(inputs), { undigested: true });
 }
 
+/** The only tensor of a request. */
+export function decodeOne(input: string, body: string | Uint8Array): Tensor {
+  const [tensor] = Object.values(decode(input, body).tensors);
+  if (tensor === undefined) throw new Error("the request has no tensor");
+  return tensor;
+}
+
 /** What a function throws, as `400 message`. */
 export function refusal(run: () => unknown): string {
   try {
