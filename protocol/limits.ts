@@ -29,6 +29,13 @@ export const LIMITS = {
   modelJsonBytes: 256 * MIB,
   /** A gzip stream expands at most about 1030 times; a decoder stops at the size that the manifest names. */
   encodingOverheadBytes: 64 * KIB,
+  // publishing
+  /** Node reads no more into one buffer. */
+  weightsFileBytes: 2 ** 31 - 1,
+  repositoryDepth: 16,
+  importsAtATime: 2,
+  signAttempts: 16,
+  selfTestElements: 1 << 24,
   // network
   leastBytesPerSecond: 1_000,
   leastSpeedWindowMs: 30_000,

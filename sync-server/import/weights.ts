@@ -26,11 +26,13 @@ type Layout = Pick<ImportedTensor, "dtype" | "quantization" | "width"> & { reado
  * @throws MODEL_INCOMPLETE where bytes are missing, MODEL_MALFORMED where there are too many or an entry makes no sense
  */
 export async function readWeights(manifest: WeightsManifest, source: SourceFolder): Promise<ImportedTensor[]> {
+  const count = manifest.reduce((sum, { weights }) => sum + weights.length, 0);
+  if (count > LIMITS.tensorsPerModel) throw new AshoreError("LIMIT_EXCEEDED", `${source.path} has ${count} weights; at most ${LIMITS.tensorsPerModel} are taken.`);
   const tensors: ImportedTensor[] = [];
   for (const { paths, weights } of manifest) {
     const files: Uint8Array<ArrayBuffer>[] = [];
     for (const path of paths) {
-      const bytes = await source.read(path, MAX_FILE_BYTES);
+      const bytes = await source.read(path, LIMITS.weightsFileBytes);
       refuseOtherFiles(bytes, path, source.path);
       files.push(bytes);
     }
@@ -43,9 +45,6 @@ export async function readWeights(manifest: WeightsManifest, source: SourceFolde
   }
   return tensors;
 }
-
-/** Node reads no more than this into one buffer. */
-const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 function takeWeights(files: readonly Uint8Array<ArrayBuffer>[], weights: readonly Weight[], what: string): ImportedTensor[] {
   const total = files.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -142,10 +141,4 @@ function refuseOtherFiles(bytes: Uint8Array, path: string, folder: string): void
   if (/^\s*<(!doctype|html)/i.test(start)) {
     throw new AshoreError("MODEL_MALFORMED", `${path} in ${folder} is an HTML page, not weights; a download went wrong.`);
   }
-}
-
-export function countWeights(manifest: WeightsManifest): number {
-  const count = manifest.reduce((sum, { weights }) => sum + weights.length, 0);
-  if (count > LIMITS.tensorsPerModel) throw new AshoreError("LIMIT_EXCEEDED", `The model has ${count} weights; at most ${LIMITS.tensorsPerModel} are taken.`);
-  return count;
 }

@@ -53,7 +53,7 @@ export async function changeServing(
   options: WithSignal = {},
 ): Promise<{ readonly changed: boolean; readonly record: ServingRecord | undefined }> {
   const path = servingConfigPath(model);
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < LIMITS.signAttempts; attempt++) {
     const view = await readServing(ports, model, options);
     const based = view.state.roles.get(SERVING_ROLE)?.targets.get(path);
     const wanted = change(view);
@@ -70,10 +70,8 @@ export async function changeServing(
     }, options);
     if (!stale) return { changed, record: wanted.record };
   }
-  throw new AshoreError("ABORTED", `The serving config of ${model} was changed by others ${MAX_ATTEMPTS} times while this change was being signed; try again.`);
+  throw new AshoreError("ABORTED", `The serving config of ${model} was changed by others ${LIMITS.signAttempts} times while this change was being signed; try again.`);
 }
-
-const MAX_ATTEMPTS = 16;
 
 async function readRecord(storage: FileStorage, model: ModelName, target: SignedTarget, options: WithSignal): Promise<ServingRecord> {
   const path = servingConfigPath(model);

@@ -25,8 +25,7 @@ export async function encodeBlob(bytes: Uint8Array<ArrayBuffer>, mediaType: stri
   const identity: Encoding = { codec: "identity", digest: own, size: bytes.byteLength };
   const contents = new Map([[own, bytes]]);
   const encodings = [identity];
-  const plain = await gzipped(bytes);
-  const planar = width > 1 ? await gzipped(planes(bytes, width)) : undefined;
+  const [plain, planar] = await Promise.all([gzipped(bytes), width > 1 ? gzipped(planes(bytes, width)) : undefined]);
   if (planar !== undefined && planar.byteLength <= WORTHWHILE * Math.min(bytes.byteLength, plain.byteLength)) {
     const digest = await digestOf(planar);
     contents.set(digest, planar);

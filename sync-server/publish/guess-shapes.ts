@@ -1,9 +1,8 @@
+import { LIMITS } from "../../protocol/limits.ts";
 import type { SelfTest, SignatureDef } from "../../protocol/manifest.ts";
 
 /** Sizes to try for what a signature def leaves open (besides the first dimension, which is the batch). */
 const SIZES = [1, 2, 64, 224];
-/** More elements than this in one input are not tried. */
-const MAX_ELEMENTS = 1 << 24;
 
 /** Concrete shapes for a signature def's inputs, likeliest first: where nothing is open, the one that it states. */
 export function guessShapes(signatureDef: SignatureDef): SelfTest["inputs"][] {
@@ -20,7 +19,7 @@ export function guessShapes(signatureDef: SignatureDef): SelfTest["inputs"][] {
       const text = JSON.stringify(inputs);
       if (seen.has(text)) continue;
       seen.add(text);
-      if (Object.values(inputs).every(({ shape }) => shape.reduce((count, dim) => count * dim, 1) <= MAX_ELEMENTS)) guesses.push(inputs);
+      if (Object.values(inputs).every(({ shape }) => shape.reduce((count, dim) => count * dim, 1) <= LIMITS.selfTestElements)) guesses.push(inputs);
     }
   }
   return guesses;

@@ -1,10 +1,8 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AshoreError } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import type { Fingerprint } from "./plan.ts";
-
-/** Folders within folders that a version's files may lie in. */
-const MAX_DEPTH = 16;
 
 /** The names in a base path. @throws NOT_FOUND where it cannot be read */
 export async function namesIn(basePath: string): Promise<string[]> {
@@ -22,7 +20,7 @@ export async function lookAt(folder: string): Promise<Fingerprint> {
   const visit = async (path: string, depth: number): Promise<void> => {
     const entry = await stat(join(folder, path), { bigint: true }).catch(() => undefined);
     if (entry === undefined) return;
-    if (entry.isDirectory() && depth < MAX_DEPTH) {
+    if (entry.isDirectory() && depth < LIMITS.repositoryDepth) {
       const names = await readdir(join(folder, path)).catch(() => []);
       for (const name of names.sort()) await visit(join(path, name), depth + 1);
       return;

@@ -1,3 +1,4 @@
+import { LIMITS } from "../../protocol/limits.ts";
 import type { ModelName } from "../../protocol/names.ts";
 import type { Clock, WithSignal } from "../ports.ts";
 import { createGate } from "./gate.ts";
@@ -25,12 +26,9 @@ export interface RepositoryWatcher {
   status(): ReadonlyMap<ModelName, RepositoryStatus>;
 }
 
-/** Versions are imported on few threads and held in memory meanwhile. */
-const IMPORTS_AT_A_TIME = 2;
-
 /** Watches model repositories for versions to publish, with TensorFlow Serving's rules (DESIGN section 4.2, watch mode). */
 export function createRepositoryWatcher({ models, publisher, clock, report, pollSeconds = 1 }: RepositoryWatcherOptions): RepositoryWatcher {
-  const gate = createGate(IMPORTS_AT_A_TIME);
+  const gate = createGate(LIMITS.importsAtATime);
   const pollMs = pollSeconds * 1000;
   const watches = new Map(models.map((model) => [model.name, new ModelWatch(model, { publisher, clock, report, gate })]));
   return {

@@ -1,0 +1,274 @@
+import { appendFile, cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { AshoreError } from "../../../protocol/errors.ts";
+import { modelName, version } from "../../../protocol/names.ts";
+import { createRepositoryPublisher, publishVersion } from "../../../sync-server/publish/index.ts";
+import { createRepositoryWatcher, type RepositoryEvent, type RepositoryPublisher, type RepositoryWatcher, type WatchedModel } from "../../../sync-server/repository/index.ts";
+import { systemClock } from "../../../sync-server/system-clock.ts";
+import { writeLinearModel } from "../../support/make-model.ts";
+import { startPublishing } from "../../support/publishing.ts";
+
+let root = "";
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "ashore-repository-"));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+/** A watcher over folders on disk, and a publisher that only writes down what it is asked. */
+function watch(models: readonly Partial<WatchedModel>[] = [{}], fail: (model: string, version: number) => AshoreError | undefined = () => undefined) {
+  const events: string[] = [];
+  const published: string[] = [];
+  const reconciled: string[] = [];
+  let now = Date.now();
+  const publisher: RepositoryPublisher = {
+    async publish({ name }, number) {
+      published.push(`${name} ${number}`);
+      const error = fail(name, number);
+      if (error !== undefined) throw error;
+      return { outcome: "published", notes: [] };
+    },
+    async reconcile({ name }, present) {
+      reconciled.push(`${name} ${[...present].sort((a, b) => a - b).join()}`);
+      return { withdrawn: [] };
+    },
+  };
+  const tell = (event: RepositoryEvent): void => {
+    events.push(event.type === "problem" ? `${event.model} ${event.version ?? "-"} ${event.error.code}` : `${event.type} ${event.model}`);
+  };
+  const watcher = createRepositoryWatcher({
+    models: models.map((model, place) => ({ name: modelName(place === 0 ? "m" : `m${place}`), basePath: join(root, place === 0 ? "m" : `m${place}`), ...model })),
+    publisher,
+    clock: { ...systemClock, now: () => now },
+    report: tell,
+  });
+  const polls = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) await watcher.poll();
+  };
+  return { watcher, events, published, reconciled, polls, pass: (ms: number) => (now += ms) };
+}
+
+const put = async (path: string, text = "x"): Promise<void> => {
+  await mkdir(join(root, path, ".."), { recursive: true });
+  await writeFile(join(root, path), text);
+};
+const states = (watcher: RepositoryWatcher): (string | undefined)[] => (watcher.status().get(modelName("m"))?.versions ?? []).map(({ version: number, state }) => `${number} ${state}`);
+
+describe("a version folder", () => {
+  test("is published once it looked the same twice, and once only", async () => {
+    await put("m/1/model.json");
+    const { watcher, published, polls } = watch();
+    await polls(1);
+    expect([published, states(watcher), watcher.status().get(modelName("m"))?.settled]).toEqual([[], ["1 settling"], false]);
+    await polls(4);
+    expect([published, states(watcher), watcher.status().get(modelName("m"))?.settled]).toEqual([["m 1"], ["1 published"], true]);
+  });
+
+  test("that grows is left alone as long as it grows, whichever file does", async () => {
+    await put("m/1/model.json");
+    await put("m/1/variables/shard-1");
+    const { published, polls } = watch();
+    for (let i = 0; i < 4; i++) {
+      await polls(1);
+      await appendFile(join(root, i % 2 === 0 ? "m/1/model.json" : "m/1/variables/shard-1"), "more");
+    }
+    expect(published).toEqual([]);
+    await polls(2);
+    expect(published).toEqual(["m 1"]);
+  });
+
+  test("that is old when the watcher starts is not waited for", async () => {
+    await put("m/1/model.json");
+    const { published, polls, pass } = watch();
+    pass(10_000);
+    await polls(1);
+    expect(published).toEqual(["m 1"]);
+  });
+
+  test("that changes after it was published is looked at again", async () => {
+    await put("m/1/model.json");
+    const { published, polls } = watch();
+    await polls(2);
+    await put("m/1/model.json", "other bytes");
+    await polls(1);
+    expect(published).toEqual(["m 1"]);
+    await polls(1);
+    expect(published).toEqual(["m 1", "m 1"]);
+  });
+
+  test("of a higher number is published beside the one before", async () => {
+    await put("m/1/model.json");
+    const { watcher, published, polls } = watch();
+    await polls(2);
+    await put("m/0002/model.json");
+    await polls(2);
+    expect(published).toEqual(["m 1", "m 2"]);
+    expect(states(watcher)).toEqual(["2 published"]);
+  });
+});
+
+describe("failures", () => {
+  const malformed = (text: string) => new AshoreError("MODEL_MALFORMED", text);
+
+  test("of one version are told once, tried again when its files change, and leave its place to the next lower", async () => {
+    await put("m/1/model.json");
+    await put("m/2/model.json");
+    const { watcher, events, published, polls } = watch([{}], (_, number) => (number === 2 ? malformed("bad") : undefined));
+    await polls(6);
+    expect(published).toEqual(["m 2", "m 1"]);
+    expect(events).toEqual(["m 2 MODEL_MALFORMED", "published m"]);
+    expect(states(watcher)).toEqual(["2 failed", "1 published"]);
+    await put("m/2/model.json", "still bad");
+    await polls(3);
+    expect(published).toEqual(["m 2", "m 1", "m 2"]);
+    expect(events).toHaveLength(2);
+  });
+
+  test("that are not the files' fault are tried again after a while without a change", async () => {
+    await put("m/1/model.json");
+    let full = true;
+    const { watcher, events, published, polls, pass } = watch([{}], () => (full ? new AshoreError("STORE_FULL", "no room") : undefined));
+    await polls(5);
+    expect(published).toEqual(["m 1"]);
+    full = false;
+    pass(31_000);
+    await polls(1);
+    expect(published).toEqual(["m 1", "m 1"]);
+    expect(events).toEqual(["m 1 STORE_FULL", "published m"]);
+    expect(states(watcher)).toEqual(["1 published"]);
+  });
+
+  test("of one model, and a missing folder of another, do not stop a third", async () => {
+    await put("m/1/model.json");
+    await put("m2/1/model.json");
+    const { events, published, polls } = watch([{}, {}, {}], (model) => (model === "m" ? malformed("bad") : undefined));
+    await polls(4);
+    expect(published.sort()).toEqual(["m 1", "m2 1"]);
+    expect(events.sort()).toEqual(["m 1 MODEL_MALFORMED", "m1 - NOT_FOUND", "published m2"]);
+  });
+
+  test("two folders for one number are told once", async () => {
+    await put("m/1/model.json");
+    await put("m/01/model.json");
+    const { events, polls } = watch();
+    await polls(4);
+    expect(events).toEqual(["m 1 ALREADY_EXISTS", "published m"]);
+  });
+});
+
+describe("a repository that goes", () => {
+  test("is told once and never reconciled, so that nothing is unpublished; and goes on when it is back", async () => {
+    await put("m/1/model.json");
+    const { watcher, events, reconciled, polls } = watch();
+    await polls(3);
+    const before = reconciled.length;
+    await rename(join(root, "m"), join(root, "elsewhere"));
+    await polls(3);
+    await mkdir(join(root, "m"));
+    await polls(3);
+    expect(reconciled).toHaveLength(before);
+    expect(events).toEqual(["published m", "m - NOT_FOUND", "m - NOT_FOUND"]);
+    expect(watcher.status().get(modelName("m"))?.problem?.message).toContain("goes on being served");
+    await put("m/2/model.json");
+    await polls(3);
+    expect(watcher.status().get(modelName("m"))?.problem).toBeUndefined();
+    expect(reconciled.at(-1)).toBe("m 2");
+  });
+
+  test("one folder that is replaced is not taken for removed", async () => {
+    await put("m/1/model.json");
+    await put("m/2/model.json");
+    const { reconciled, polls } = watch();
+    await polls(3);
+    await rename(join(root, "m/2"), join(root, "m/2.old"));
+    await polls(1);
+    await put("m/2/model.json", "new");
+    await polls(3);
+    expect(reconciled.every((text) => text === "m 1,2")).toBe(true);
+    await rm(join(root, "m/2"), { recursive: true });
+    await polls(2);
+    expect(reconciled.at(-1)).toBe("m 1");
+  });
+});
+
+describe("running", () => {
+  test("ends with its signal, after what is under way", async () => {
+    await put("m/1/model.json");
+    const controller = new AbortController();
+    let ended = false;
+    const watcher = createRepositoryWatcher({
+      models: [{ name: modelName("m"), basePath: join(root, "m") }],
+      publisher: {
+        publish: (_model, _version, _folder, { signal } = {}) =>
+          new Promise((_, reject) => {
+            signal?.addEventListener("abort", () => {
+              ended = true;
+              reject(new AshoreError("CANCELLED", "stopped"));
+            });
+            controller.abort();
+          }),
+        reconcile: async () => ({ withdrawn: [] }),
+      },
+      clock: { now: () => Date.now() + 60_000, sleep: systemClock.sleep },
+      report: () => {},
+    });
+    await watcher.run(controller);
+    expect(ended).toBe(true);
+  });
+
+  test("with 0 seconds looks once, and takes folders as they stand; with fewer it never looks", async () => {
+    await put("m/1/model.json");
+    for (const [pollSeconds, expected] of [[0, 1], [-1, 0]] as const) {
+      let count = 0;
+      const publisher: RepositoryPublisher = { publish: async () => ({ outcome: count++ === 0 ? "published" : "unchanged", notes: [] }), reconcile: async () => ({ withdrawn: [] }) };
+      const watcher = createRepositoryWatcher({ models: [{ name: modelName("m"), basePath: join(root, "m") }], publisher, clock: systemClock, report: () => {}, pollSeconds });
+      await watcher.run({ signal: new AbortController().signal });
+      expect(count).toBe(expected);
+    }
+  });
+});
+
+describe("with a publisher that signs", () => {
+  test("drop, roll back by removing, drop again, break, empty: what is served follows TensorFlow Serving's rules", async () => {
+    const publishing = await startPublishing();
+    const model = { name: modelName("digits"), basePath: publishing.folder("digits"), policy: { latest: 1 }, labels: { stable: version(1) } };
+    const events: RepositoryEvent[] = [];
+    const publisher = createRepositoryPublisher({ ...publishing.ports, publish: (request, options) => publishVersion(request, publishing.ports, options) });
+    const watcher = createRepositoryWatcher({ models: [model], publisher, clock: systemClock, report: (event) => events.push(event) });
+    const settle = async (): Promise<number[] | undefined> => {
+      for (let i = 0; i < 4; i++) await watcher.poll();
+      return publishing.served("digits");
+    };
+    const drop = (number: number, b = number): Promise<void> => writeLinearModel(join(model.basePath, String(number)), number, b);
+
+    expect(await settle()).toBeUndefined();
+    await drop(1);
+    expect(await settle()).toEqual([1]);
+    await drop(2);
+    expect(await settle()).toEqual([1, 2]);
+    const { versions } = await publishing.ports.signer.read();
+    expect(await settle()).toEqual([1, 2]);
+    expect((await publishing.ports.signer.read()).versions, "nothing is signed while nothing changes").toEqual(versions);
+
+    await rename(join(model.basePath, "2"), join(model.basePath, "2.bad"));
+    expect(await settle()).toEqual([1]);
+    await cp(join(model.basePath, "2.bad"), join(model.basePath, "2"), { recursive: true });
+    expect(await settle()).toEqual([1, 2]);
+
+    await drop(2, 99);
+    expect(await settle()).toEqual([1, 2]);
+    await mkdir(join(model.basePath, "3"));
+    await writeFile(join(model.basePath, "3/model.json"), "<html>");
+    expect(await settle()).toEqual([1, 2]);
+
+    await rm(model.basePath, { recursive: true });
+    expect(await settle()).toEqual([1, 2]);
+    await mkdir(model.basePath);
+    expect(await settle()).toEqual([1, 2]);
+
+    expect(events.flatMap((event) => (event.type === "problem" ? [event.error.code] : []))).toEqual(["NOT_FOUND", "VERSION_REBOUND", "MODEL_MALFORMED", "NOT_FOUND", "NOT_FOUND"]);
+    expect(events.flatMap((event) => (event.type === "withdrawn" ? [event.versions] : []))).toEqual([[2]]);
+    await publishing.close();
+  });
+});
