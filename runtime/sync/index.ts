@@ -6,4 +6,3 @@ export { nextPollDelay, type PollState } from "./poll-schedule.ts";
 export type { Progress } from "./progress.ts";
 export { retrying, unitRandom } from "./retry.ts";
 export { singleFlight, type SingleFlight } from "./single-flight.ts";
-export { refuseAborted } from "./abort.ts";
