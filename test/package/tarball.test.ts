@@ -40,7 +40,7 @@ describe("the packed package", () => {
 
   test("holds dist and the papers, no sources, no tests", () => {
     const outside = report.files.map(({ path }) => path).filter((path) => !path.startsWith("dist/"));
-    expect(outside.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    expect(outside.sort()).toEqual(["CHANGELOG.md", "LICENSE", "NOTICE", "README.md", "package.json"]);
   });
 
   test("stays within its size", () => {
