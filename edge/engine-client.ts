@@ -77,9 +77,9 @@ class ThreadedModel implements HostedModel {
     });
   }
 
-  async load(model: ModelBytes): Promise<void> {
-    const buffers = new Set([model.graph, model.index, ...model.shards].map(({ buffer }) => buffer));
-    this.#post({ type: "load", model, backend: this.backend }, [...buffers]);
+  async load({ graph, index, shards }: ModelBytes): Promise<void> {
+    const model = { graph: movable(graph), index: movable(index), shards: shards.map(movable) };
+    this.#post({ type: "load", model, backend: this.backend }, [model.graph.buffer, model.index.buffer, ...model.shards.map(({ buffer }) => buffer)]);
     await this.#loaded;
   }
 
@@ -125,4 +125,9 @@ class ThreadedModel implements HostedModel {
   #post(message: ToThread, transfer: readonly ArrayBuffer[]): void {
     this.#worker.postMessage(message, transfer);
   }
+}
+
+/** Bytes with a buffer to themselves: a view into a larger one (Node's pool of small buffers) is copied. */
+function movable(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
 }

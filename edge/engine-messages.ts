@@ -1,6 +1,6 @@
+import type { GraphBytes } from "../engine/load.ts";
 import type { WireError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
-import type { ModelBytes } from "../runtime/ports.ts";
 import type { Tape } from "./engine-tape.ts";
 
 /** What goes between an engine host and one of its threads. All runs of a moment are one message, and so are their answers. */
@@ -10,7 +10,7 @@ export type ToThread = LoadMessage | RunMessage;
 
 export interface LoadMessage {
   readonly type: "load";
-  readonly model: ModelBytes;
+  readonly model: GraphBytes;
   readonly backend: Backend;
 }
 

@@ -4,6 +4,7 @@ import type { LoadedGraph } from "../engine/execute.ts";
 import { loadGraph } from "../engine/load.ts";
 import { asAshoreError, AshoreError, toWireError } from "../protocol/errors.ts";
 import { AnswerWriter, readRuns } from "./engine-codec.ts";
+import { collectShards } from "./engine-collect.ts";
 import type { FromThread, LoadMessage, RunMessage, ThreadData, ToThread } from "./engine-messages.ts";
 
 /** The script of an engine thread: one graph, on one backend, until the host ends the thread. */
@@ -46,7 +47,9 @@ async function load({ model, backend }: LoadMessage): Promise<void> {
     const provider = standardBackends({ wasmPath }).find(({ name }) => name === backend);
     if (provider === undefined) throw new AshoreError("BACKEND_UNAVAILABLE", `Engine threads have no ${backend} backend.`);
     await useBackend(provider);
+    const bytes = model.shards.reduce((sum, shard) => sum + (shard?.byteLength ?? 0), 0);
     graph = loadGraph(model, provider);
+    collectShards(bytes);
     post({ type: "loaded" });
   } catch (thrown) {
     post({ type: "failed", error: toWireError(thrown) });

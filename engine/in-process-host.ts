@@ -3,12 +3,19 @@ import type { Backend } from "../protocol/manifest.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
 import { abandonBackend, standardBackends, useBackend, type BackendOptions, type BackendProvider } from "./backends.ts";
 import type { LoadedGraph } from "./execute.ts";
-import { loadGraph, type GraphBytes } from "./load.ts";
+import { loadGraph } from "./load.ts";
 import { EngineQueue, type QueueOptions } from "./queue.ts";
 
 export interface InProcessEngineOptions extends BackendOptions {
   /** Which backends to have, best first. Default: wasm, cpu. */
   readonly backends?: readonly Backend[] | undefined;
+}
+
+/** A variant's verified bytes. */
+export interface VariantBytes {
+  readonly graph: Uint8Array<ArrayBuffer>;
+  readonly index: Uint8Array<ArrayBuffer>;
+  readonly shards: readonly Uint8Array<ArrayBuffer>[];
 }
 
 /** TF.js is one engine to a realm: whatever hosts there are in it share the queue. */
@@ -38,14 +45,14 @@ export class InProcessEngineHost {
   }
 
   /** @throws BACKEND_UNAVAILABLE, MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, ENGINE_CRASHED, CANCELLED */
-  async load(bytes: GraphBytes, { backend, signal }: QueueOptions & { readonly backend: Backend }): Promise<InProcessModel> {
+  async load(bytes: VariantBytes, { backend, signal }: QueueOptions & { readonly backend: Backend }): Promise<InProcessModel> {
     const provider = this.#providers.find(({ name }) => name === backend);
     if (provider === undefined) throw new AshoreError("BACKEND_UNAVAILABLE", `This engine has no ${backend} backend; it has ${this.backends.join(", ") || "none"}.`);
     const graph = await queue.run(
       async () => {
         await useBackend(provider);
         if (signal?.aborted) throw asAshoreError(signal.reason);
-        return loadGraph(bytes, provider);
+        return loadGraph({ ...bytes, shards: [...bytes.shards] }, provider);
       },
       { signal, bounded: false },
     );

@@ -10,11 +10,11 @@ import { executionError } from "./execution-error.ts";
 import { unsupportedOps } from "./supported-ops.ts";
 import { decodeWeights } from "./weights.ts";
 
-/** A variant's verified bytes, to be taken over: shards are let go as they are read. */
+/** A variant's verified bytes. Each shard is taken out of the array when it has been read, so that its memory can be freed. */
 export interface GraphBytes {
   readonly graph: Uint8Array<ArrayBuffer>;
   readonly index: Uint8Array<ArrayBuffer>;
-  readonly shards: readonly Uint8Array<ArrayBuffer>[];
+  readonly shards: (Uint8Array<ArrayBuffer> | undefined)[];
 }
 
 /**
@@ -24,10 +24,10 @@ export interface GraphBytes {
 export function loadGraph(bytes: GraphBytes, provider: BackendProvider): LoadedGraph {
   const file = parseGraphFile(bytes.graph);
   refuseUnsupported(file);
-  const { tensors } = parseTensorIndex(bytes.index, bytes.shards.map(({ byteLength }) => byteLength));
+  const { tensors } = parseTensorIndex(bytes.index, bytes.shards.map((shard) => shard?.byteLength ?? 0));
   let weights: NamedTensorMap = {};
   try {
-    weights = decodeWeights(tensors, [...bytes.shards]);
+    weights = decodeWeights(tensors, bytes.shards);
     const model = buildModel(file, weights);
     refuseMissingWeights(model, weights);
     return new LoadedGraph(model, provider, file.modelInitializer?.node !== undefined);
