@@ -38,9 +38,12 @@ export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute }: Fake
         backend: options.backend,
         lost: lost.promise,
         closed: false,
-        run: async (feeds, fetches) => {
+        run: async (feeds, fetches, { signal } = {}) => {
+          signal?.throwIfAborted();
           if (compute === undefined) return {};
-          return await Promise.race([compute(feeds, fetches, model), dead.promise]);
+          const aborted = deferred<never>();
+          signal?.addEventListener("abort", () => aborted.reject(signal.reason as Error));
+          return await Promise.race([compute(feeds, fetches, model), dead.promise, aborted.promise]);
         },
         close: async () => {
           model.closed = true;

@@ -18,7 +18,7 @@ const desired = (versions: readonly number[], change: Partial<Desired> = {}): De
   latestFloor: 0,
   ...change,
 });
-const MANIFEST = { signatureDefs: {} } as Manifest;
+const MANIFEST: Manifest = { schemaVersion: 1, model: MODEL, version: version(1), created: "2026-01-01T00:00:00Z", signatureDefs: {}, assets: [], selfTest: null, warmup: [], variants: [] };
 
 interface Bench {
   readonly manager: Manager;
