@@ -1,5 +1,4 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import type { AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { createEdgeRuntime, type EdgeRuntimeOptions } from "./edge-runtime.ts";

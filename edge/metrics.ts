@@ -1,4 +1,4 @@
-import { Counter, Histogram, Registry } from "prom-client";
+import { Counter, Histogram, type Registry } from "prom-client";
 import type { RequestMetrics } from "../runtime/index.ts";
 
 /** TensorFlow Serving's bounds for latencies, in microseconds: 10 * 1.8^k. */

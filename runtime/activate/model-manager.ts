@@ -1,5 +1,5 @@
 import type { Digest } from "../../protocol/digest.ts";
-import { asAshoreError, AshoreError } from "../../protocol/errors.ts";
+import { asAshoreError, type AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import type { VersionStatus } from "../../protocol/states.ts";
