@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { AshoreError } from "../../protocol/errors.ts";
-import { assertSignable, metadataFileName, type RoleKeys } from "../../protocol/tuf/index.ts";
+import { assertSignable, isTopLevelRole, metadataFileName, parseMetadata, verifyThreshold, type RoleKeys } from "../../protocol/tuf/index.ts";
 import { metaOf } from "./compose.ts";
 import { signMetadata, type SigningKey } from "./key-files.ts";
 import { replaceFile, type SignerFiles } from "./signer-files.ts";
@@ -41,6 +41,9 @@ export async function commit({ dataDir, files, keys, assertCurrent }: CommitCont
   const write = async (name: string, role: string, { signed, signers }: Unsigned): Promise<Uint8Array> => {
     assertSignable(signed);
     const bytes = await signMetadata(signed, signersAmong(keys, signers, role, dataDir));
+    // Read back as a device will: what it would refuse must never be published.
+    const parsed = parseMetadata(isTopLevelRole(role) ? role : "targets", bytes, name);
+    await verifyThreshold(parsed, signers, new Map(keys.map((key) => [key.keyid, key.public])), name);
     await replaceFile(files, join(folder, name), bytes, 0o644);
     return bytes;
   };
