@@ -12,6 +12,8 @@ const TYPE_NAMES = ["Null", "False", "True", "Object", "Array", "String", "Strin
 export const NODE_WORDS = 3;
 
 const encoder = new TextEncoder();
+/** Up to this many bytes, and all of them ASCII, a text is made faster without a decoder. */
+const SHORT_TEXT = 24;
 
 /**
  * A parsed JSON document as one flat list of nodes in the order of the text, so that neither depth nor count costs more
@@ -102,7 +104,10 @@ export class JsonTape {
   }
 
   text(node: number): string {
-    return utf8Text(this.string(node));
+    const start = this.start(node);
+    const end = this.words[node + 2] ?? 0;
+    const isShort = this.kind(node) === KIND.string && end - start <= SHORT_TEXT;
+    return (isShort ? plainText(this.bytes, start, end) : undefined) ?? utf8Text(this.string(node));
   }
 
   /** A number as it is written. */
@@ -117,4 +122,9 @@ export class JsonTape {
   bigint(node: number): bigint {
     return BigInt(this.literal(node));
   }
+}
+
+function plainText(bytes: Uint8Array, start: number, end: number): string | undefined {
+  for (let at = start; at < end; at++) if ((bytes[at] ?? 0) >= 0x80) return undefined;
+  return asciiText(bytes, start, end);
 }

@@ -1,3 +1,4 @@
+import type { DType } from "../dtype.ts";
 import { AshoreError, asAshoreError, canonicalCode } from "../errors.ts";
 import type { TensorData } from "../tensor.ts";
 import { isBase64Object } from "./base64-object.ts";
@@ -5,7 +6,7 @@ import { echo } from "./echo.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
 import { unfold } from "./parse-json.ts";
 import type { SignatureInputs } from "./predict-format.ts";
-import { readTensor, type ReadTensor } from "./read-tensor.ts";
+import { measureTensor, readTensor, type ReadTensor } from "./read-tensor.ts";
 import { badDocument } from "./request-body.ts";
 import { carriedDType, joinData } from "./tensor-data.ts";
 
@@ -14,7 +15,7 @@ import { carriedDType, joinData } from "./tensor-data.ts";
  * only input, or an object with a value for every input; all values of an input alike in shape, and batched.
  * @throws INVALID_ARGUMENT
  */
-export function readInstances(document: JsonTape, instances: number, inputs: SignatureInputs): Map<string, ReadTensor> {
+export function readInstances(document: JsonTape, instances: number, inputs: SignatureInputs): ReadonlyMap<string, ReadTensor> {
   if (!document.isArray(instances)) throw badDocument(document, "Expecting 'instances' to be an list/array");
   const block = document.block(instances);
   const count = block === undefined ? document.count(instances) : (block.shape[0] ?? 0);
@@ -28,8 +29,8 @@ export function readInstances(document: JsonTape, instances: number, inputs: Sig
       "instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map",
     );
   }
-  if (isObject && isNamed(document, first)) return readObjects(document, instances, inputs).tensors(count);
-  return readValues(document, instances, inputs, count);
+  if (isObject && isNamed(document, first)) return readObjects(document, instances, inputs, count);
+  return readValues(document, instances, inputs);
 }
 
 /** An object that is not the base64 form of a string. */
@@ -37,8 +38,8 @@ function isNamed(document: JsonTape, element: number): boolean {
   return document.kind(element) === KIND.object && !isBase64Object(document, element);
 }
 
-function readObjects(document: JsonTape, instances: number, inputs: SignatureInputs): Rows {
-  const rows = new Rows(inputs);
+function readObjects(document: JsonTape, instances: number, inputs: SignatureInputs, count: number): ReadonlyMap<string, ReadTensor> {
+  const columns = new Columns(inputs);
   const required = Object.keys(inputs).sort();
   let index = 0;
   for (const element of document.children(instances)) {
@@ -47,7 +48,11 @@ function readObjects(document: JsonTape, instances: number, inputs: SignatureInp
     for (const key of document.children(element)) {
       const name = document.text(key);
       keys.add(name);
-      rows.add(document, key + NODE_WORDS, name, `element: ${index} key: ${name}`);
+      try {
+        columns.add(document, key + NODE_WORDS, name);
+      } catch (thrown) {
+        throw faultOf(`element: ${index} key: ${name}`, thrown);
+      }
     }
     if (keys.size !== required.length) {
       throw new AshoreError(
@@ -57,61 +62,68 @@ function readObjects(document: JsonTape, instances: number, inputs: SignatureInp
     }
     index++;
   }
-  return rows;
+  return columns.tensors(count);
 }
 
-function readValues(document: JsonTape, instances: number, inputs: SignatureInputs, count: number): Map<string, ReadTensor> {
+function readValues(document: JsonTape, instances: number, inputs: SignatureInputs): ReadonlyMap<string, ReadTensor> {
   const [name = "", { dtype } = { dtype: "float32" as const }] = Object.entries(inputs)[0] ?? [];
   try {
     // Instances that are all alike are one tensor as they stand.
     return new Map([[name, readTensor(document, instances, dtype)]]);
-  } catch {
-    // Which element is at fault, and how, only a look at one after the other tells.
+  } catch (thrown) {
     const { tape, node } = unfold(document, instances);
-    return readEach(tape, node, name, inputs).tensors(count);
+    findFault(tape, node, dtype);
+    throw thrown;
   }
 }
 
-function readEach(document: JsonTape, instances: number, name: string, inputs: SignatureInputs): Rows {
-  const rows = new Rows(inputs);
+/** Which instance is at fault, and how, only a look at one after the other tells. */
+function findFault(document: JsonTape, instances: number, dtype: DType): void {
+  let first: Measure | undefined;
   let index = 0;
   for (const element of document.children(instances)) {
     if (isNamed(document, element)) {
       throw new AshoreError("INVALID_ARGUMENT", `Expecting value/list but got object at item ${index} of input list`);
     }
-    rows.add(document, element, name, `element: ${index}`);
+    try {
+      const measure = measureTensor(document, element, dtype);
+      first ??= measure;
+      checkAlike(first, measure);
+    } catch (thrown) {
+      throw faultOf(`element: ${index}`, thrown);
+    }
     index++;
   }
-  return rows;
 }
 
-interface Column {
+function faultOf(place: string, thrown: unknown): AshoreError {
+  const error = asAshoreError(thrown);
+  const status = `${canonicalCode(error.code)}: ${error.message}`;
+  return new AshoreError("INVALID_ARGUMENT", `Failed to process ${place} of 'instances' list. Error: ${status}`, { cause: error });
+}
+
+interface Measure {
   readonly shape: readonly number[];
   readonly size: number;
-  readonly parts: TensorData[];
+}
+
+function checkAlike(first: Measure, { shape, size }: Measure): void {
+  if (first.size !== size) throw new AshoreError("INVALID_ARGUMENT", `Expecting tensor size: ${first.size} but got: ${size}`);
+  if (first.shape.length !== shape.length || first.shape.some((length, level) => length !== shape[level])) {
+    throw new AshoreError("INVALID_ARGUMENT", `Expecting shape [${first.shape.join(",")}] but got: [${shape.join(",")}]`);
+  }
 }
 
 /** The values of each input, instance by instance. */
-class Rows {
+class Columns {
   readonly #inputs: SignatureInputs;
-  readonly #columns = new Map<string, Column>();
+  readonly #columns = new Map<string, Measure & { readonly parts: TensorData[] }>();
 
   constructor(inputs: SignatureInputs) {
     this.#inputs = inputs;
   }
 
-  /** One instance's value of one input; `place` says which in an error. */
-  add(document: JsonTape, node: number, name: string, place: string): void {
-    try {
-      this.#add(document, node, name);
-    } catch (thrown) {
-      const error = asAshoreError(thrown);
-      const status = `${canonicalCode(error.code)}: ${error.message}`;
-      throw new AshoreError("INVALID_ARGUMENT", `Failed to process ${place} of 'instances' list. Error: ${status}`, { cause: error });
-    }
-  }
-
-  #add(document: JsonTape, node: number, name: string): void {
+  add(document: JsonTape, node: number, name: string): void {
     const info = Object.hasOwn(this.#inputs, name) ? this.#inputs[name] : undefined;
     if (info === undefined) throw new AshoreError("INVALID_ARGUMENT", `JSON object: does not have named input: ${name}`);
     const { shape, data } = readTensor(document, node, info.dtype);
@@ -120,17 +132,12 @@ class Rows {
       this.#columns.set(name, { shape, size: data.length, parts: [data] });
       return;
     }
-    if (column.size !== data.length) {
-      throw new AshoreError("INVALID_ARGUMENT", `Expecting tensor size: ${column.size} but got: ${data.length}`);
-    }
-    if (column.shape.length !== shape.length || column.shape.some((size, level) => size !== shape[level])) {
-      throw new AshoreError("INVALID_ARGUMENT", `Expecting shape [${column.shape.join(",")}] but got: [${shape.join(",")}]`);
-    }
+    checkAlike(column, { shape, size: data.length });
     column.parts.push(data);
   }
 
   /** Each input's values as one tensor of `count` instances; what a key said twice adds beyond them is left out, as in TensorFlow. */
-  tensors(count: number): Map<string, ReadTensor> {
+  tensors(count: number): ReadonlyMap<string, ReadTensor> {
     const tensors = new Map<string, ReadTensor>();
     for (const [name, { shape, size, parts }] of this.#columns) {
       const dtype = carriedDType(this.#inputs[name]?.dtype ?? "float32");

@@ -13,7 +13,16 @@ export const readNumber: ReadLeaf<number> = (tape, node, dtype) => {
   return tape.number(node);
 };
 
-/** Reads an integer literal between two bounds, both included; `3.0` is none. */
+/** Reads an integer literal of at most 32 bits between two bounds, both included; `3.0` is none. */
+export function readSmallInteger(least: number, most: number): ReadLeaf<number> {
+  return (tape, node, dtype) => {
+    const value = tape.kind(node) === KIND.integer ? tape.number(node) : Number.NaN;
+    if (!(value >= least && value <= most)) throw wrongType(tape, node, dtype);
+    return value;
+  };
+}
+
+/** Reads an integer literal of at most 64 bits between two bounds, both included. */
 export function readInteger(least: bigint, most: bigint): ReadLeaf<bigint> {
   return (tape, node, dtype) => {
     if (tape.kind(node) !== KIND.integer) throw wrongType(tape, node, dtype);

@@ -5,7 +5,7 @@ import { blockData } from "./block-data.ts";
 import { echo } from "./echo.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
 import { unfold } from "./parse-json.ts";
-import { readBool, readInteger, readNumber, readString, refuseLeaf, type ReadLeaf } from "./read-leaf.ts";
+import { readBool, readInteger, readNumber, readSmallInteger, readString, refuseLeaf, type ReadLeaf } from "./read-leaf.ts";
 import { carriedDType, dataOver } from "./tensor-data.ts";
 
 /** A JSON value as a tensor. 8 and 16 bit integers are still int32, as TensorFlow Serving's own messages carry them. */
@@ -14,8 +14,8 @@ export interface ReadTensor {
   readonly data: TensorData;
 }
 
-const readInt32 = readInteger(-(2n ** 31n), 2n ** 31n - 1n);
-const readUint32 = readInteger(0n, 2n ** 32n - 1n);
+const readInt32 = readSmallInteger(-(2 ** 31), 2 ** 31 - 1);
+const readUint32 = readSmallInteger(0, 2 ** 32 - 1);
 const readInt64 = readInteger(-(2n ** 63n), 2n ** 63n - 1n);
 const readUint64 = readInteger(0n, 2n ** 64n - 1n);
 
@@ -36,13 +36,35 @@ export function readTensor(tape: JsonTape, node: number, dtype: DType): ReadTens
   return readTensor(list.tape, list.node, dtype);
 }
 
+/** A value's shape and number of elements, if it is a tensor of that dtype; nothing is kept of it. It throws as {@link readTensor}. */
+export function measureTensor(tape: JsonTape, node: number, dtype: DType): { readonly shape: readonly number[]; readonly size: number } {
+  const shape = shapeOf(tape, node);
+  let size = 0;
+  visitLeaves({ tape, shape, dtype }, node, 0, LEAVES[carriedDType(dtype)] ?? refuseLeaf, () => size++);
+  return { shape, size };
+}
+
+const LEAVES: Readonly<Partial<Record<DType, ReadLeaf<number | bigint | Uint8Array>>>> = {
+  float32: readNumber,
+  float64: readNumber,
+  int32: readInt32,
+  uint32: readUint32,
+  int64: readInt64,
+  uint64: readUint64,
+  bool: readBool,
+  string: readString,
+};
+
 interface Reading {
   readonly tape: JsonTape;
   readonly shape: readonly number[];
   readonly dtype: DType;
 }
 
+const SCALAR: readonly number[] = [];
+
 function shapeOf(tape: JsonTape, node: number): readonly number[] {
+  if (!tape.isArray(node)) return SCALAR;
   const shape: number[] = [];
   for (let first = node; tape.isArray(first); first += NODE_WORDS) {
     const block = tape.block(first);
@@ -58,19 +80,19 @@ function readLeaves(reading: Reading, node: number): TensorData {
   const dtype = carriedDType(reading.dtype);
   switch (dtype) {
     case "float32":
-      return Float32Array.from(leaves(reading, node, readNumber));
+      return new Float32Array(leaves(reading, node, readNumber));
     case "float64":
-      return Float64Array.from(leaves(reading, node, readNumber));
+      return new Float64Array(leaves(reading, node, readNumber));
     case "int32":
-      return Int32Array.from(leaves(reading, node, readInt32), Number);
+      return new Int32Array(leaves(reading, node, readInt32));
     case "uint32":
-      return Uint32Array.from(leaves(reading, node, readUint32), Number);
+      return new Uint32Array(leaves(reading, node, readUint32));
     case "int64":
-      return BigInt64Array.from(leaves(reading, node, readInt64));
+      return new BigInt64Array(leaves(reading, node, readInt64));
     case "uint64":
-      return BigUint64Array.from(leaves(reading, node, readUint64));
+      return new BigUint64Array(leaves(reading, node, readUint64));
     case "bool":
-      return Uint8Array.from(leaves(reading, node, readBool));
+      return new Uint8Array(leaves(reading, node, readBool));
     case "string":
       return leaves(reading, node, readString);
     default:
@@ -79,15 +101,20 @@ function readLeaves(reading: Reading, node: number): TensorData {
   }
 }
 
-/** All leaves in order: each at the depth, and each array of the size, that the shape says. */
 function leaves<T>(reading: Reading, root: number, read: ReadLeaf<T>): T[] {
   const found: T[] = [];
-  collect(reading, root, 0, read, found);
+  visitLeaves(reading, root, 0, read, (leaf) => found.push(leaf));
   return found;
 }
 
-function collect<T>(reading: Reading, root: number, rootLevel: number, read: ReadLeaf<T>, found: T[]): void {
+/** All leaves in order: each at the depth, and each array of the size, that the shape says. */
+function visitLeaves<T>(reading: Reading, root: number, rootLevel: number, read: ReadLeaf<T>, visit: (leaf: T) => void): void {
   const { tape, shape, dtype } = reading;
+  if (!tape.isArray(root)) {
+    checkLeaf(tape, root, rootLevel, shape);
+    visit(read(tape, root, dtype));
+    return;
+  }
   const ends: number[] = [];
   const end = tape.next(root);
   for (let node = root; node < end; ) {
@@ -97,15 +124,15 @@ function collect<T>(reading: Reading, root: number, rootLevel: number, read: Rea
     if (kind === KIND.block) {
       // Beside nodes that kept the array around it from being a block; its own array has none inside.
       const list = unfold(tape, node);
-      collect({ ...reading, tape: list.tape }, list.node, level, read, found);
+      visitLeaves({ ...reading, tape: list.tape }, list.node, level, read, visit);
       node += NODE_WORDS;
     } else if (kind === KIND.array) {
       checkArray(level, tape.count(node), shape);
       ends.push(tape.next(node));
       node += NODE_WORDS;
     } else {
-      if (level !== shape.length) throw wrongLevel(tape, node, level, shape.length);
-      found.push(read(tape, node, dtype));
+      checkLeaf(tape, node, level, shape);
+      visit(read(tape, node, dtype));
       node = tape.next(node);
     }
   }
@@ -121,9 +148,10 @@ function checkArray(level: number, size: number, shape: readonly number[]): void
   }
 }
 
-function wrongLevel(tape: JsonTape, node: number, level: number, rank: number): AshoreError {
-  return new AshoreError(
+function checkLeaf(tape: JsonTape, node: number, level: number, shape: readonly number[]): void {
+  if (level === shape.length) return;
+  throw new AshoreError(
     "INVALID_ARGUMENT",
-    `JSON Value: ${echo(tape, node)} found at incorrect level: ${level + 1} in the JSON DOM. Expected at level: ${rank}`,
+    `JSON Value: ${echo(tape, node)} found at incorrect level: ${level + 1} in the JSON DOM. Expected at level: ${shape.length}`,
   );
 }
