@@ -19,6 +19,15 @@ export function planes(bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Arra
     }
     return out;
   }
+  if (width === 2) {
+    const halves = halvesOf(bytes, count);
+    for (let i = 0, high = count; i < count; i++) {
+      const half = halves[i] ?? 0;
+      out[i] = half;
+      out[high++] = half >>> 8;
+    }
+    return out;
+  }
   for (let plane = 0; plane < width; plane++) {
     for (let i = 0, from = plane, to = plane * count; i < count; i++, from += width) out[to++] = bytes[from] ?? 0;
   }
@@ -51,4 +60,9 @@ export function unplanes(bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Ar
 function wordsOf(bytes: Uint8Array<ArrayBuffer>, count: number): Uint32Array {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   return new Uint32Array(aligned.buffer, aligned.byteOffset, count);
+}
+
+function halvesOf(bytes: Uint8Array<ArrayBuffer>, count: number): Uint16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, count);
 }
