@@ -61,7 +61,9 @@ export async function download(fetch: FetchPort, url: string, options: DownloadO
       throw tooMany;
     }
     const chunks: Uint8Array[] = [];
-    const reader = response.body?.getReader();
+    // Node's types leave the pieces of a body untyped; on the wire they are bytes.
+    const body: ReadableStream<Uint8Array> | null = response.body;
+    const reader = body?.getReader();
     try {
       while (reader !== undefined) {
         const { done: ended, value } = await orAborted(reader.read(), signal);

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
-import { parseStrictJson } from "../../protocol/strict-json.ts";
-import { canonicalJson, covers, printExpiry, type Metadata } from "../../protocol/tuf/index.ts";
-import { commit, hasSigners, type Commit, type Unsigned } from "./commit.ts";
-import { composeTargets, targetsOf, type SignedTarget, type SignedTargets } from "./compose.ts";
+import { canonicalJson, covers } from "../../protocol/tuf/index.ts";
+import { commit, hasSigners } from "./commit.ts";
+import { composeTargets, type SignedTarget, type SignedTargets } from "./compose.ts";
 import { createRepository } from "./create-repository.ts";
 import { readKeys, type SigningKey } from "./key-files.ts";
-import { LIFETIMES, lifetimeOf, type Lifetimes } from "./lifetimes.ts";
-import { dueRoles, planSigning, type RoleAge } from "./plan.ts";
+import { LIFETIMES, type Lifetimes } from "./lifetimes.ts";
+import { composeCommit, targetsIn } from "./next-commit.ts";
+import { dueRoles, type RoleAge } from "./plan.ts";
 import type { Clock, WithSignal } from "../ports.ts";
 import { readRepository, type Repository, type RepositoryRole } from "./repository.ts";
 import { nodeFiles, type SignerFiles } from "./signer-files.ts";
@@ -153,10 +153,6 @@ function stateOf({ root, timestamp, snapshot, roles }: Repository, keys: readonl
   };
 }
 
-function targetsIn(role: RepositoryRole | undefined): Map<string, SignedTarget> {
-  return role?.metadata === undefined ? new Map() : targetsOf(role.metadata.signed);
-}
-
 function draftOf({ before, keys }: Session, drafts: Map<string, Map<string, SignedTarget>>, role: string, dataDir: string): Map<string, SignedTarget> {
   const open = drafts.get(role);
   if (open !== undefined) return open;
@@ -187,43 +183,4 @@ function agesOf({ root, timestamp, snapshot, roles }: Repository, keys: readonly
   const ages = [top("root", root.signed.expires), top("timestamp", timestamp.signed.expires), top("snapshot", snapshot.signed.expires)];
   for (const [role, { metadata, signers }] of roles) if (metadata !== undefined) ages.push({ role, expires: metadata.signed.expires, signable: hasSigners(keys, signers) });
   return ages;
-}
-
-/** The metadata that follows `before`: fields that are not known here stay as they were. Undefined where nothing changes. */
-function composeCommit(before: Repository, roles: ReadonlySet<string>, targets: ReadonlyMap<string, SignedTargets>, lifetimes: Lifetimes, now: number): Commit | undefined {
-  const plan = planSigning(roles);
-  if (!plan.root && !plan.timestamp) return undefined;
-  const { root, timestamp, snapshot } = before;
-  const next = (role: string, metadata: Metadata<{ readonly version: number }>) => ({
-    ...signedJson(metadata),
-    version: metadata.signed.version + 1,
-    expires: printExpiry(now + lifetimeOf(role, lifetimes)),
-  });
-  const nextRole = (role: string): Unsigned => {
-    const found = before.roles.get(role);
-    if (found === undefined) throw new AshoreError("INTERNAL", `The role "${role}" is to be signed and does not exist.`);
-    const changed = targets.get(role) ?? targetsIn(found);
-    const composed = composeTargets({ version: 1, expires: now + lifetimeOf(role, lifetimes) }, changed);
-    return { signers: found.signers, signed: found.metadata === undefined ? composed : { ...next(role, found.metadata), targets: composed.targets } };
-  };
-  return {
-    root: plan.root ? { signed: next("root", root), signers: root.signed.roles.root } : undefined,
-    roles: new Map(plan.roles.map((role) => [role, nextRole(role)])),
-    snapshot: plan.snapshot
-      ? (meta) => ({ signers: root.signed.roles.snapshot, signed: { ...next("snapshot", snapshot), meta: { ...objectAt(snapshot, "meta"), ...meta } } })
-      : undefined,
-    timestamp: plan.timestamp
-      ? (meta) => ({ signers: root.signed.roles.timestamp, signed: { ...next("timestamp", timestamp), meta: { ...objectAt(timestamp, "meta"), ...meta } } })
-      : undefined,
-  };
-}
-
-/** The `signed` object as it was received. Its form was checked when the metadata was read. */
-function signedJson(metadata: Metadata<unknown>): object {
-  const { signed } = parseStrictJson(metadata.bytes, "Stored metadata") as { readonly signed: object };
-  return signed;
-}
-
-function objectAt(metadata: Metadata<unknown>, key: string): object {
-  return (signedJson(metadata) as Readonly<Record<string, object>>)[key] ?? {};
 }

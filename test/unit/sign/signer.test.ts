@@ -61,7 +61,7 @@ describe("keys", () => {
   test("two that start at once make one set", async () => {
     const [a, b] = await Promise.all([initKeys(dataDir), initKeys(dataDir)]);
     expect(a.keyids).toEqual(b.keyids);
-    expect([a.created, b.created].sort()).toEqual([false, true]);
+    expect([a.created, b.created].filter((created) => created)).toEqual([true]);
   });
 
   test("a key file that is damaged is named, without its secret", async () => {
