@@ -119,7 +119,7 @@ function boundTarget(state: SignedState, model: ModelName, version: Version, { s
 }
 
 /** The role that signs a model's manifests: its own, where keys were delegated to it. */
-export function publisherRole(state: SignedState, model: ModelName): string {
+function publisherRole(state: SignedState, model: ModelName): string {
   const own = `publisher-${model}`;
   return state.roles.has(own) ? own : "publisher";
 }
