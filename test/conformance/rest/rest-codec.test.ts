@@ -72,16 +72,18 @@ describe("answers, by section 10.1", () => {
 });
 
 test("what JSON cannot say plainly is said as DESIGN section 9 has it", async () => {
-  const [floats, integers, bytes, body, broken] = await ask([
+  const [floats, integers, bytes, body, other, broken] = await ask([
     { inputs: [{ name: "x", dtype: "float" }], body: '{"instances":[NaN,-Infinity,-0.0,0.1]}' },
     { inputs: [{ name: "x", dtype: "uint64" }], body: '{"inputs":18446744073709551615}' },
     { inputs: [{ name: "x", dtype: "string" }], body: '{"inputs":["text",{"b64":"/w=="}]}' },
     { outputs: [{ name: "raw", dtype: "string", shape: [1], data: [{ b64: "/w==" }] }], format: "row" },
+    { inputs: [{ name: "x", dtype: "float" }], body: '{"signature_name":"other"}' },
     "not an object",
   ] as object[]);
   expect(floats?.tensors?.[0]?.data).toEqual(["NaN", "-Infinity", -0, Math.fround(0.1)]);
   expect(integers?.tensors?.[0]?.data).toEqual(["18446744073709551615"]);
   expect(bytes?.tensors?.[0]?.data).toEqual(["text", { b64: "/w==" }]);
   expect(body?.body).toHaveProperty("b64");
+  expect(other).toEqual({ status: 400, error: 'Serving signature name: "other" not found in signature def' });
   expect(broken?.error).toBeDefined();
 });

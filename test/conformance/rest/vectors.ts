@@ -101,7 +101,7 @@ export const READ_VECTORS: readonly ReadVector[] = [
   ["10.91", "x:float", `{"instances":[1],"signature_name":null}`, `400 JSON Value: {\n    "instances": [1],\n    "signature_name": null\n} not formatted correctly. 'signature_name' key must be a string value.`],
   ["10.92", "x:float", `{"instances":[1],"signature_name":7}`, `400 JSON Value: {\n    "instances": [1],\n    "signature_name": 7\n} not formatted correctly. 'signature_name' key must be a string value.`],
   ["10.93", "x:float", `{"instances":[1],"signature_name":""}`, `row x float[1]=(1)`],
-  ["10.94", "x:float", `{"instances":[1],"signature_name":"other","unknown":{"a":[null]}}`, `row x float[1]=(1)`],
+  ["10.94", "x:float", `{"instances":[1],"signature_name":"serving_default","unknown":{"a":[null]}}`, `row x float[1]=(1)`],
   ["10.95", "x:float", `{"instances":[1],"instances":[2]}`, `row x float[1]=(1)`],
   ["10.96", "x:float", `{"inputs":{"x":1,"x":2}}`, `columnar x float[]=(1)`],
 ];
