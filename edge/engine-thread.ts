@@ -16,6 +16,9 @@ const port = parentPort;
 if (port === null) throw new Error("This is the script of an engine thread; createThreadedEngineHost starts it.");
 const { wasmPath } = workerData as ThreadData;
 
+// TF.js's converter warns at each run of a graph with `If` that it has no control flow; what fails is thrown, not warned of.
+console.warn = () => {};
+
 let graph: LoadedGraph | undefined;
 const writer = new AnswerWriter();
 

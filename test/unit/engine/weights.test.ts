@@ -1,12 +1,15 @@
 import "@tensorflow/tfjs-backend-cpu";
-import { io, memory, setBackend } from "@tensorflow/tfjs-core";
+import { enableProdMode, io, memory, setBackend } from "@tensorflow/tfjs-core";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { decodeWeights } from "../../../engine/weights.ts";
 import type { IndexedTensor } from "../../../protocol/tensor-index.ts";
 
 type Quantization = NonNullable<IndexedTensor["quantization"]>;
 
-beforeAll(() => setBackend("cpu"));
+beforeAll(async () => {
+  enableProdMode();
+  await setBackend("cpu");
+});
 
 function entry(dtype: IndexedTensor["dtype"], shape: number[], size: number, quantization?: Quantization): IndexedTensor {
   return { name: "w", dtype, shape, shard: 0, offset: 0, size, ...(quantization && { quantization }) };
