@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { AshoreError } from "../../protocol/errors.ts";
+import type { AshoreError } from "../../protocol/errors.ts";
 import { printGraphFile } from "../../protocol/graph.ts";
 import type { Backend } from "../../protocol/manifest.ts";
 import { mulberry32 } from "../../protocol/self-test.ts";

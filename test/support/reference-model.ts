@@ -19,7 +19,7 @@ export async function referenceAnswers(modelJson: string, feeds: NamedTensors, f
     const results = await model.executeAsync(inputs, [...fetches]);
     const answers: Record<string, Tensor> = {};
     [results].flat().forEach((result, i) => {
-      answers[fetches[i] ?? ""] = { dtype: result.dtype as "float32", shape: result.shape, data: result.dataSync<"float32">().slice() as Float32Array<ArrayBuffer> };
+      answers[fetches[i] ?? ""] = { dtype: result.dtype, shape: result.shape, data: result.dataSync<"float32">().slice() };
     });
     return answers;
   } finally {

@@ -6,8 +6,6 @@ import { packWeights } from "./pack-model.ts";
 
 type Attrs = Record<string, unknown>;
 
-export const dtypeAttr = (type: string): Attrs => ({ type });
-
 export function placeholder(name: string, dtype: string, shape?: readonly number[]): GraphNode {
   return {
     name,
