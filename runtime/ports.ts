@@ -94,7 +94,8 @@ export interface HostedModel {
   /**
    * Feeds by the graph's tensor names, in the engine's dtypes (float32, int32, bool, string, complex64); answers in the order of
    * `fetches`, keyed by them. Feeds are not changed and stay the caller's.
-   * @throws INVALID_ARGUMENT, ENGINE_CRASHED, CANCELLED, DEADLINE_EXCEEDED
+   * @throws INVALID_ARGUMENT, RESOURCE_EXHAUSTED (no memory for these sizes), MODEL_UNSUPPORTED_OP (the backend lacks a kernel),
+   * ENGINE_CRASHED, UNAVAILABLE (LIMITS.queuedRequests wait already), CANCELLED, DEADLINE_EXCEEDED
    */
   run(feeds: NamedTensors, fetches: readonly string[], options?: WithSignal): Promise<NamedTensors>;
   /** Frees everything; requests under way are waited for by the caller before. */
@@ -106,7 +107,7 @@ export interface HostedModel {
 export interface EngineHost {
   /** The backends that this host has, best first. */
   readonly backends: readonly Backend[];
-  /** @throws BACKEND_UNAVAILABLE, MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, ENGINE_CRASHED, CANCELLED */
+  /** @throws BACKEND_UNAVAILABLE, MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, RESOURCE_EXHAUSTED, ENGINE_CRASHED, CANCELLED */
   load(model: ModelBytes, options: LoadOptions): Promise<HostedModel>;
   close(): Promise<void>;
 }
