@@ -9,7 +9,7 @@ import type { App } from "./app.ts";
 import type { ServerConfig } from "./config/index.ts";
 import type { Route } from "./routes/metrics.ts";
 import type { StaticFiles } from "./routes/static-files.ts";
-import { answerStatic } from "./routes/static-listener.ts";
+import { answerStatic, type StaticListenerEvents } from "./routes/static-listener.ts";
 
 export interface Listener {
   /** `http://HOST:PORT`, with the port that was really taken. */
@@ -34,15 +34,15 @@ const KEEP_ALIVE_MS = 75_000;
  */
 export async function listen({ config, app, files, log }: ListenOptions): Promise<Listener> {
   const throughApp = getRequestListener((request) => app.fetch(request), { overrideGlobalObjects: false });
+  const events: StaticListenerEvents = {
+    onAnswer: app.metrics.answered,
+    onError: (error) => log.error({}, `A published file could not be answered with: ${messageOf(error)}`),
+  };
   let draining = false;
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     if (draining) response.shouldKeepAlive = false;
-    const taken = answerStatic(files, request, response, {
-      onAnswer: (kind, status) => app.metrics.answered(kind, status),
-      onError: (error) => log.error({ path: request.url }, `A file could not be answered with: ${String(error)}`),
-    });
-    if (taken) return;
+    if (answerStatic(files, request, response, events)) return;
     response.once("finish", () => app.metrics.answered(routeOf(request.url ?? ""), response.statusCode));
     const { url = "/" } = request;
     const answered = url.startsWith("/v1/") || url === "/predict" ? answerRest(app.rest.handle, request, response) : throughApp(request, response);

@@ -7,7 +7,6 @@ import { createEmbeddedRuntime } from "./embedded-runtime.ts";
 import { listen } from "./listen.ts";
 import { repositoryView } from "./repository-view.ts";
 import { createStaticFiles } from "./routes/static-files.ts";
-import { staticPath } from "./routes/static-path.ts";
 import { initKeys, openSigner } from "./sign/index.ts";
 import { createFolderStorage } from "./storage/index.ts";
 import { systemClock } from "./system-clock.ts";
@@ -87,8 +86,7 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
   }
 
   async function timestampMark(): Promise<string | undefined> {
-    const path = staticPath("/metadata/timestamp.json");
-    return path === undefined ? undefined : (await files.find(path))?.representation.etag;
+    return (await files.find("/metadata/timestamp.json"))?.representation.etag;
   }
 
   const closed = new Promise<void>((resolve, reject) => {

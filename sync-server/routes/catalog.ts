@@ -7,7 +7,6 @@ import { parseStrictJson } from "../../protocol/strict-json.ts";
 import type { WithSignal } from "../with-signal.ts";
 import { targetPath, type FileStorage } from "../storage/index.ts";
 import type { StaticFiles } from "./static-files.ts";
-import { staticPath, type StaticPath } from "./static-path.ts";
 
 /** What the signed metadata that is published now says devices should serve. */
 export interface Catalog {
@@ -37,8 +36,8 @@ const servingSchema = v.object({
   }),
 });
 
+const TIMESTAMP = "metadata/timestamp.json";
 const EMPTY: Catalog = { expires: null, models: new Map() };
-const TIMESTAMP: StaticPath = { path: "metadata/timestamp.json", kind: "metadata", immutable: false, contentType: "application/json" };
 
 /**
  * Reads the catalog from the files that devices read, so that it says what they are told, whoever signed it. Made anew only
@@ -47,8 +46,8 @@ const TIMESTAMP: StaticPath = { path: "metadata/timestamp.json", kind: "metadata
 export function createCatalogReader(storage: FileStorage, files: StaticFiles): ReadCatalog {
   let last: { readonly etag: string; readonly catalog: Promise<Catalog> } | undefined;
 
-  async function catalogOf(timestamp: Uint8Array, options: WithSignal): Promise<Catalog> {
-    const { expires, meta } = parsed(listingSchema, timestamp, "metadata/timestamp.json").signed;
+  async function catalogOf(options: WithSignal): Promise<Catalog> {
+    const { expires, meta } = parsed(listingSchema, await needed(TIMESTAMP, options), TIMESTAMP).signed;
     const snapshotFile = `metadata/${versionIn(meta, "snapshot.json")}.snapshot.json`;
     const snapshot = parsed(listingSchema, await needed(snapshotFile, options), snapshotFile).signed.meta;
     if (snapshot["serving.json"] === undefined) return { expires, models: new Map() };
@@ -71,11 +70,11 @@ export function createCatalogReader(storage: FileStorage, files: StaticFiles): R
   }
 
   return async (options = {}) => {
-    const timestamp = await files.find(TIMESTAMP, options);
-    if (timestamp?.bytes === undefined) return EMPTY;
+    const timestamp = await files.find(`/${TIMESTAMP}`);
+    if (timestamp === undefined) return EMPTY;
     const { etag } = timestamp.representation;
     if (last?.etag !== etag) {
-      const catalog = catalogOf(timestamp.bytes, options);
+      const catalog = catalogOf(options);
       last = { etag, catalog };
       // A reading that failed is tried again by whoever asks next.
       catalog.catch(() => {

@@ -10,7 +10,7 @@ export interface ServerMetrics {
   publishFailed(model: string): void;
 }
 
-export type Route = "blob" | "target" | "metadata" | "rest" | "manifests" | "other";
+export type Route = "blob" | "target" | "metadata" | "missing" | "rest" | "manifests" | "other";
 
 /**
  * Prometheus metrics under TensorFlow Serving's path. The busiest counters are plain integers, handed over when scraped: a
@@ -19,8 +19,7 @@ export type Route = "blob" | "target" | "metadata" | "rest" | "manifests" | "oth
 export function createServerMetrics(readiness: () => Promise<Readiness>, now: () => number): ServerMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const answers = new Map<string, number>();
-  const told = new Map<string, number>();
+  const answers = new Map<Route, Map<number, number>>();
 
   new Counter({
     name: "ashore_http_responses_total",
@@ -28,10 +27,9 @@ export function createServerMetrics(readiness: () => Promise<Readiness>, now: ()
     labelNames: ["route", "status"],
     registers: [registry],
     collect() {
-      for (const [key, count] of answers) {
-        const [route = "", status = ""] = key.split(" ");
-        this.inc({ route, status }, count - (told.get(key) ?? 0));
-        told.set(key, count);
+      for (const [route, counts] of answers) {
+        for (const [status, count] of counts) this.inc({ route, status }, count);
+        counts.clear();
       }
     },
   });
@@ -55,8 +53,9 @@ export function createServerMetrics(readiness: () => Promise<Readiness>, now: ()
   return {
     registry,
     answered: (route, status) => {
-      const key = `${route} ${status}`;
-      answers.set(key, (answers.get(key) ?? 0) + 1);
+      let counts = answers.get(route);
+      if (counts === undefined) answers.set(route, (counts = new Map()));
+      counts.set(status, (counts.get(status) ?? 0) + 1);
     },
     published: (model, seconds) => {
       publishes.inc({ model_name: model });

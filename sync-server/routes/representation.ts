@@ -1,4 +1,4 @@
-import { CROSS_ORIGIN } from "./cross-origin.ts";
+import { CROSS_ORIGIN, EMBEDDABLE, READABLE } from "./cross-origin.ts";
 import type { Selection } from "./conditional.ts";
 
 /** Names and values in turn, as `node:http` writes them fastest. */
@@ -28,14 +28,14 @@ export function etagOf(sha256: string): string {
 export function representation(what: { readonly sha256: string; readonly size: number; readonly contentType: string; readonly cacheControl: string }): Representation {
   const { sha256, size, contentType, cacheControl } = what;
   const etag = etagOf(sha256);
-  const shared = ["ETag", etag, "Cache-Control", cacheControl, ...CROSS_ORIGIN.flat()];
+  const unchanged = ["ETag", etag, "Cache-Control", cacheControl, ...READABLE.flat()];
   return {
     size,
     etag,
     contentType,
     cacheControl,
-    unchanged: shared,
-    whole: [...shared, "Content-Type", contentType, "Content-Length", String(size), "Accept-Ranges", "bytes", "Repr-Digest", `sha-256=:${base64OfHex(sha256)}:`],
+    unchanged,
+    whole: [...unchanged, ...EMBEDDABLE.flat(), "Content-Type", contentType, "Content-Length", String(size), "Accept-Ranges", "bytes", "Repr-Digest", `sha-256=:${base64OfHex(sha256)}:`],
   };
 }
 
@@ -49,6 +49,7 @@ export function headersFor(of: Representation, selection: Selection): FlatHeader
     case 206:
       return [
         ...of.unchanged,
+        ...EMBEDDABLE.flat(),
         ...["Content-Type", of.contentType, "Content-Length", String(selection.end - selection.start + 1), "Accept-Ranges", "bytes"],
         ...["Content-Range", `bytes ${selection.start}-${selection.end}/${of.size}`],
       ];

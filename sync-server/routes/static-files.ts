@@ -1,25 +1,27 @@
 import { digestOf, hexOf } from "../../protocol/digest.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import type { WithSignal } from "../with-signal.ts";
 import type { ByteRange, FileStorage } from "../storage/index.ts";
+import type { WithSignal } from "../with-signal.ts";
 import { createFileCache } from "./file-cache.ts";
 import { IMMUTABLE, representation, SHORT_LIVED, type Representation } from "./representation.ts";
-import type { StaticPath } from "./static-path.ts";
+import { staticPath, type StaticPath } from "./static-path.ts";
 
 /** A published file, ready to be answered with. */
-export interface StaticFile {
-  readonly path: string;
+export interface StaticFile extends StaticPath {
   readonly representation: Representation;
-  /** Its bytes where they are in memory; else they are to be streamed. */
-  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export interface StaticFiles {
-  /** At once where the file is in memory; undefined where there is none. */
-  find(file: StaticPath, options?: WithSignal): StaticFile | Promise<StaticFile | undefined>;
+  /**
+   * The file of a URL's path: at once where it is known, undefined where the path is not one of a published file's, a promise
+   * of undefined where there is no such file.
+   */
+  find(pathname: string): StaticFile | Promise<StaticFile | undefined> | undefined;
+  /** Its bytes: at once where they are in memory, a promise of undefined where they are to be streamed. */
+  bytes(file: StaticFile): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Holds bytes that are in memory until they have been sent; call what it returns once. */
-  lease(path: string): () => void;
-  stream(path: string, options?: WithSignal & { readonly range?: ByteRange | undefined }): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined>;
+  lease(file: StaticFile): () => void;
+  stream(file: StaticFile, options?: WithSignal & { readonly range?: ByteRange | undefined }): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined>;
   /** Looks at the changing files again before they are answered with; to be called after signing. */
   refresh(): void;
 }
@@ -32,95 +34,107 @@ export interface StaticFilesOptions {
 }
 
 interface Known {
-  readonly representation: Representation;
-  /** Of a file that may change: what it looked like, and when that was seen. */
-  readonly seen?: { readonly modified: number; at: number } | undefined;
+  readonly file: StaticFile;
+  /** Of a file that may change: its time when it was read, and until when that is trusted. */
+  readonly changing: { readonly modified: number; until: number } | undefined;
 }
 
-/** How long a changing file may be answered with before the disk is asked whether it changed. */
+/** How long a changing file is answered with before the disk is asked whether it changed. */
 const TRUSTED_MS = 200;
 const MAX_KNOWN = 16_384;
+/** Files up to this size are sent without a lease, and never streamed. */
+export const SMALL = 64 * 1024;
 
 /**
  * What the server publishes, out of memory as far as it goes. Nothing is hashed for an answer: the URL names the digest, or
- * the few kilobytes of metadata were hashed when they were read.
+ * the few kilobytes of metadata were hashed when they were read. A 304 reads nothing at all.
  */
 export function createStaticFiles({ storage, now, maxBytes = LIMITS.fileCacheBytes }: StaticFilesOptions): StaticFiles {
   const cache = createFileCache(maxBytes);
   const known = new Map<string, Known>();
-  const underway = new Map<string, Promise<StaticFile | undefined>>();
+  const finding = new Map<string, Promise<StaticFile | undefined>>();
+  const reading = new Map<string, Promise<Uint8Array<ArrayBuffer> | undefined>>();
   let generation = 0;
 
-  function find(file: StaticPath, options?: WithSignal): StaticFile | Promise<StaticFile | undefined> {
-    const { path } = file;
-    const there = known.get(path);
-    if (there !== undefined && (there.seen === undefined || now() - there.seen.at < TRUSTED_MS)) {
-      const bytes = cache.get(path);
-      if (bytes !== undefined || there.representation.size > LIMITS.cachedFileBytes) return { path, representation: there.representation, bytes };
-    }
-    // Whoever asks meanwhile waits for the same read; it has no signal of its own, because it is not one caller's.
-    const joined = underway.get(path);
-    if (joined !== undefined) return joined;
-    options?.signal?.throwIfAborted();
-    const reading = read(file).finally(() => {
-      if (underway.get(path) === reading) underway.delete(path);
-    });
-    underway.set(path, reading);
-    return reading;
+  function find(pathname: string): ReturnType<StaticFiles["find"]> {
+    const there = known.get(pathname);
+    if (there !== undefined && (there.changing === undefined || now() < there.changing.until)) return there.file;
+    const path = staticPath(pathname);
+    if (path === undefined) return undefined;
+    return shared(finding, pathname, () => look(pathname, path));
   }
 
-  async function read(file: StaticPath): Promise<StaticFile | undefined> {
-    const { path } = file;
+  async function look(pathname: string, path: StaticPath): Promise<StaticFile | undefined> {
     const startedIn = generation;
-    const stat = await storage.stat(path);
-    const there = known.get(path);
+    const stat = await storage.stat(path.path);
     if (stat === undefined) {
-      forget(path);
+      known.delete(pathname);
       return undefined;
     }
-    if (there?.seen !== undefined && there.seen.modified === stat.modified && there.representation.size === stat.size) {
-      const bytes = cache.get(path);
-      if (bytes !== undefined) {
-        if (startedIn === generation) there.seen.at = now();
-        return { path, representation: there.representation, bytes };
-      }
+    if (path.sha256 !== undefined) return remember(pathname, fileOf(path, path.sha256, stat.size), undefined);
+    const before = known.get(pathname);
+    if (before?.changing?.modified === stat.modified && before.file.representation.size === stat.size) {
+      if (startedIn === generation) before.changing.until = now() + TRUSTED_MS;
+      return before.file;
     }
-    if (file.sha256 !== undefined && stat.size > LIMITS.cachedFileBytes) return keep(file, file.sha256, stat.size, undefined, undefined);
-    const bytes = await storage.read(path);
-    if (bytes === undefined) {
-      forget(path);
-      return undefined;
-    }
-    return keep(file, file.sha256 ?? hexOf(await digestOf(bytes)), bytes.byteLength, file.immutable ? undefined : { modified: stat.modified, at: startedIn === generation ? now() : Number.NEGATIVE_INFINITY }, bytes);
+    const bytes = await storage.read(path.path);
+    if (bytes === undefined) return undefined;
+    const file = fileOf(path, hexOf(await digestOf(bytes)), bytes.byteLength);
+    cache.put(keyOf(file), bytes);
+    if (path.immutable) return remember(pathname, file, undefined);
+    // What was seen before the last signature is for those who asked before it, and for nobody else.
+    return startedIn === generation ? remember(pathname, file, { modified: stat.modified, until: now() + TRUSTED_MS }) : file;
   }
 
-  function keep(file: StaticPath, sha256: string, size: number, seen: Known["seen"], bytes: Uint8Array<ArrayBuffer> | undefined): StaticFile {
-    const { path, contentType, immutable } = file;
-    const made = representation({ sha256, size, contentType, cacheControl: immutable ? IMMUTABLE : SHORT_LIVED });
+  function remember(pathname: string, file: StaticFile, changing: Known["changing"]): StaticFile {
     if (known.size >= MAX_KNOWN) known.clear();
-    known.set(path, { representation: made, seen });
-    const kept = bytes !== undefined && cache.put(path, bytes);
-    // What does not fit is streamed, so that memory stays bounded; small files are never worth a stream.
-    return { path, representation: made, bytes: kept || size <= SMALL ? bytes : undefined };
+    known.set(pathname, { file, changing });
+    return file;
   }
 
-  function forget(path: string): void {
-    known.delete(path);
-    cache.delete(path);
+  function bytesOf(file: StaticFile): ReturnType<StaticFiles["bytes"]> {
+    const key = keyOf(file);
+    return cache.get(key) ?? shared(reading, key, () => read(file, key));
+  }
+
+  async function read({ path, representation: { size } }: StaticFile, key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (size > LIMITS.cachedFileBytes) return undefined;
+    const bytes = await storage.read(path);
+    // A file that changed since: the answer was begun with the size of the old one.
+    if (bytes?.byteLength !== size) return undefined;
+    return cache.put(key, bytes) || size <= SMALL ? bytes : undefined;
   }
 
   return {
     find,
-    lease: (path) => cache.lease(path),
-    stream: (path, options) => storage.stream(path, options),
+    bytes: bytesOf,
+    lease: (file) => cache.lease(keyOf(file)),
+    stream: ({ path }, options) => storage.stream(path, options),
     refresh: () => {
-      // A read that began before may have seen the old file: nobody joins it, and its answer is asked about again.
       generation += 1;
-      underway.clear();
-      for (const { seen } of known.values()) if (seen !== undefined) seen.at = Number.NEGATIVE_INFINITY;
+      finding.clear();
+      for (const { changing } of known.values()) if (changing !== undefined) changing.until = Number.NEGATIVE_INFINITY;
     },
   };
 }
 
-/** Files up to this size are sent without a lease or a stream. */
-export const SMALL = 64 * 1024;
+function fileOf(path: StaticPath, sha256: string, size: number): StaticFile {
+  const { contentType, immutable } = path;
+  return { ...path, representation: representation({ sha256, size, contentType, cacheControl: immutable ? IMMUTABLE : SHORT_LIVED }) };
+}
+
+/** Bytes are kept by path and digest, so that an answer never mixes one file's headers with another's bytes. */
+function keyOf({ path, representation: { etag } }: StaticFile): string {
+  return path + etag;
+}
+
+/** One work at a time for each key: who asks meanwhile gets the same. */
+function shared<T>(underway: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> {
+  const joined = underway.get(key);
+  if (joined !== undefined) return joined;
+  const promise = work().finally(() => {
+    if (underway.get(key) === promise) underway.delete(key);
+  });
+  underway.set(key, promise);
+  return promise;
+}

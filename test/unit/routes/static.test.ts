@@ -260,16 +260,20 @@ describe.each([
   });
 });
 
+const TIMESTAMP = "/metadata/timestamp.json";
+
+async function textAt(own: StaticFiles, pathname: string): Promise<string> {
+  const file = await own.find(pathname);
+  return new TextDecoder().decode(file === undefined ? undefined : await own.bytes(file));
+}
+
 test("another process's signature is noticed without being told", async () => {
   let now = 0;
   const own = createStaticFiles({ storage, now: () => now });
-  const path = staticPath("/metadata/timestamp.json");
-  if (path === undefined) throw new Error("no path");
-  await own.find(path);
+  await textAt(own, TIMESTAMP);
   await storage.write("metadata/timestamp.json", new TextEncoder().encode('{"version":"other"}'));
   now = 1000;
-  const found = await own.find(path);
-  expect(new TextDecoder().decode(found?.bytes)).toBe('{"version":"other"}');
+  expect(await textAt(own, TIMESTAMP)).toBe('{"version":"other"}');
 });
 
 test("a read that began before a signature is not taken for the new file", async () => {
@@ -285,23 +289,26 @@ test("a read that began before a signature is not taken for the new file", async
     },
   };
   const own = createStaticFiles({ storage: slow, now: () => 0 });
-  const path = staticPath("/metadata/timestamp.json");
-  if (path === undefined) throw new Error("no path");
-  const early = own.find(path);
+  const early = textAt(own, TIMESTAMP);
   await expect.poll(() => gates.length).toBe(1);
   content = "new";
   own.refresh();
-  const late = own.find(path);
+  const late = textAt(own, TIMESTAMP);
   await expect.poll(() => gates.length).toBe(2);
   gates[1]?.();
-  expect(new TextDecoder().decode((await late)?.bytes)).toBe("new");
+  expect(await late).toBe("new");
   // The early read ends last; what it saw must not be what is answered from now on.
   gates[0]?.();
-  await early;
-  const third = own.find(path);
-  await expect.poll(() => gates.length).toBe(3);
-  gates[2]?.();
-  expect(new TextDecoder().decode((await third)?.bytes)).toBe("new");
+  expect(await early).toBe("old");
+  expect(await textAt(own, TIMESTAMP)).toBe("new");
+});
+
+test("a 304 reads no bytes", async () => {
+  const reads: string[] = [];
+  const own = createStaticFiles({ now: () => 0, storage: { ...storage, read: (path) => (reads.push(path), storage.read(path)) } });
+  const request = new Request("http://test", { headers: { "if-none-match": `"sha256-${sha256(large)}"` } });
+  expect((await staticResponse(own, request, large_))?.status).toBe(304);
+  expect(reads).toEqual([]);
 });
 
 test("memory stays bounded while many slow clients hold different files", async () => {
@@ -311,10 +318,10 @@ test("memory stays bounded while many slow clients hold different files", async 
   const own = createStaticFiles({ storage: folder, now: () => 0, maxBytes: 2.5 * 1024 * 1024 });
   const inMemory: boolean[] = [];
   for (const blob of blobs) {
-    const path = staticPath(`/blobs/sha256/${sha256(blob)}`);
-    const file = path === undefined ? undefined : await own.find(path);
-    inMemory.push(file?.bytes !== undefined);
-    if (path !== undefined) own.lease(path.path);
+    const file = await own.find(`/blobs/sha256/${sha256(blob)}`);
+    if (file === undefined) throw new Error("not found");
+    inMemory.push((await own.bytes(file)) !== undefined);
+    own.lease(file);
   }
   expect(inMemory).toEqual([true, true, false, false]);
 });
