@@ -3,6 +3,6 @@ export { startEdge, type Edge, type EdgeOptions } from "./edge.ts";
 export { createThreadedEngineHost, type ThreadedEngineOptions } from "./engine-host.ts";
 export type { Log } from "./log.ts";
 export { createRequestMetrics } from "./metrics.ts";
-export { answerRest } from "./rest-listener.ts";
+export { answerRest, type ListenerState } from "./rest-listener.ts";
 export { toFetchHandler } from "../runtime/index.ts";
 export type { FetchPort, ModelStatus, PredictAnswer, PredictRequest, RequestMetrics, Runtime, RuntimeEvent } from "../runtime/index.ts";

@@ -30,17 +30,17 @@ const METRICS = "/monitoring/prometheus/metrics";
  * @throws CONFIG_INVALID for an address that cannot be listened at
  */
 export async function listen({ host, port, handle, readiness, metrics }: ListenerOptions): Promise<Listener> {
-  let draining = false;
+  const state = { closing: false };
 
   function onRequest(message: IncomingMessage, response: ServerResponse): void {
-    if (draining) response.shouldKeepAlive = false;
+    if (state.closing) response.shouldKeepAlive = false;
     // Nothing here rejects but by a bug, which must not be taken for an answer.
     void route(message, response).catch(() => response.destroy());
   }
 
   async function route(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const { url = "/" } = message;
-    if (url.startsWith("/v1/") || url === "/predict") return answerRest(handle, message, response);
+    if (url.startsWith("/v1/") || url === "/predict") return answerRest(handle, message, response, state);
     if (url === "/healthz") return sendText(response, 200, "text/plain; charset=utf-8", "ok\n");
     if (url === "/readyz") {
       const state = readiness();
@@ -51,7 +51,7 @@ export async function listen({ host, port, handle, readiness, metrics }: Listene
       return sendText(response, 200, contentType, text);
     }
     if (url.startsWith(`${METRICS}?`)) return sendText(response, 400, "text/plain", `Unexpected path: ${url} Should be ${METRICS}`);
-    return answerRest(handle, message, response);
+    return answerRest(handle, message, response, state);
   }
 
   const server = createServer({ noDelay: true }, onRequest);
@@ -62,7 +62,7 @@ export async function listen({ host, port, handle, readiness, metrics }: Listene
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
     close: (drainMs) => {
-      draining = true;
+      state.closing = true;
       return drained(server, drainMs);
     },
   };
