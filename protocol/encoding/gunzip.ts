@@ -16,7 +16,7 @@ export async function gunzip(bytes: Uint8Array<ArrayBuffer>, size: number, { sig
   // A fault in the stream, or our own cancel, rejects these too; the reader below is where it is reported.
   writer.write(bytes).catch(ignore);
   writer.close().catch(ignore);
-  const reader = readable.getReader();
+  const reader = readable.getReader() as ReadableStreamDefaultReader<Uint8Array>;
   const out = new Uint8Array(size);
   let length = 0;
   try {

@@ -21,7 +21,7 @@ export async function lookAt(folder: string): Promise<Fingerprint> {
     const entry = await stat(join(folder, path), { bigint: true }).catch(() => undefined);
     if (entry === undefined) return;
     if (entry.isDirectory() && depth < LIMITS.repositoryDepth) {
-      const names = await readdir(join(folder, path)).catch(() => []);
+      const names = await readdir(join(folder, path)).catch((): string[] => []);
       for (const name of names.sort()) await visit(join(path, name), depth + 1);
       return;
     }

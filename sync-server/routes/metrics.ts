@@ -54,7 +54,7 @@ export function createServerMetrics(readiness: () => Promise<Readiness>, now: ()
     registry,
     answered: (route, status) => {
       let counts = answers.get(route);
-      if (counts === undefined) answers.set(route, (counts = new Map()));
+      if (counts === undefined) answers.set(route, (counts = new Map<number, number>()));
       counts.set(status, (counts.get(status) ?? 0) + 1);
     },
     published: (model, seconds) => {
