@@ -5,5 +5,5 @@ export { Manager } from "./manager.ts";
 export type { Desired, ManagerPorts } from "./model-manager.ts";
 export { ModelKeeper, type ModelKeeperPorts } from "./model-keeper.ts";
 export { availabilityPreserving, resourcePreserving, type Action, type Snapshot, type TransitionPolicy } from "./policy.ts";
-export { servableNotFound, type Selector } from "./refusal.ts";
+export type { Selector } from "./refusal.ts";
 export type { Handle, Load, Servable, Wanted } from "./servable.ts";
