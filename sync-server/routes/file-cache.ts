@@ -5,6 +5,8 @@
  */
 export interface FileCache {
   get(path: string): Uint8Array<ArrayBuffer> | undefined;
+  /** Whether that many bytes fit beside what is leased. */
+  fits(size: number): boolean;
   /** Keeps the bytes if they fit beside what is leased; false where they do not. */
   put(path: string, bytes: Uint8Array<ArrayBuffer>): boolean;
   delete(path: string): void;
@@ -25,13 +27,19 @@ export function createFileCache(maxBytes: number): FileCache {
   // A map keeps the order of insertion: the first is the one used longest ago.
   const entries = new Map<string, Entry>();
   let total = 0;
+  let leased = 0;
 
   function drop(path: string, entry: Entry): void {
     entries.delete(path);
     total -= entry.bytes.byteLength + ENTRY_BYTES;
   }
 
+  function fits(size: number): boolean {
+    return leased + size + ENTRY_BYTES <= maxBytes;
+  }
+
   return {
+    fits,
     get: (path) => {
       const entry = entries.get(path);
       if (entry === undefined) return undefined;
@@ -42,12 +50,12 @@ export function createFileCache(maxBytes: number): FileCache {
     put: (path, bytes) => {
       const old = entries.get(path);
       if (old !== undefined) drop(path, old);
+      if (!fits(bytes.byteLength)) return false;
       const cost = bytes.byteLength + ENTRY_BYTES;
       for (const [oldest, entry] of entries) {
         if (total + cost <= maxBytes) break;
         if (entry.leases === 0) drop(oldest, entry);
       }
-      if (total + cost > maxBytes) return false;
       entries.set(path, { bytes, leases: 0 });
       total += cost;
       return true;
@@ -59,10 +67,11 @@ export function createFileCache(maxBytes: number): FileCache {
     lease: (path) => {
       const entry = entries.get(path);
       if (entry === undefined) return () => undefined;
-      entry.leases += 1;
+      const cost = entry.bytes.byteLength + ENTRY_BYTES;
+      if ((entry.leases += 1) === 1) leased += cost;
       let held = true;
       return () => {
-        if (held) entry.leases -= 1;
+        if (held && (entry.leases -= 1) === 0) leased -= cost;
         held = false;
       };
     },

@@ -98,7 +98,7 @@ export function createStaticFiles({ storage, now, maxBytes = LIMITS.fileCacheByt
   }
 
   async function read({ path, representation: { size } }: StaticFile, key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (size > LIMITS.cachedFileBytes) return undefined;
+    if (size > LIMITS.cachedFileBytes || (size > SMALL && !cache.fits(size))) return undefined;
     const bytes = await storage.read(path);
     // A file that changed since: the answer was begun with the size of the old one.
     if (bytes?.byteLength !== size) return undefined;

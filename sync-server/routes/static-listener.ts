@@ -51,12 +51,15 @@ function send(files: StaticFiles, file: StaticFile, request: IncomingMessage, re
 }
 
 function sendBytes(files: StaticFiles, file: StaticFile, bytes: Uint8Array, selection: Selection, response: ServerResponse): void {
+  if (response.destroyed) return;
   if (bytes.byteLength > SMALL) response.once("close", files.lease(file));
   response.writeHead(selection.status, headersFor(file.representation, selection));
   response.end(selection.status === 206 ? bytes.subarray(selection.start, selection.end + 1) : bytes);
 }
 
 async function streamTo(files: StaticFiles, file: StaticFile, selection: Selection, response: ServerResponse): Promise<void> {
+  // Closed already, it would never tell that it is.
+  if (response.destroyed) return;
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   const stream = await files.stream(file, { range: selection.status === 206 ? selection : undefined, signal: gone.signal });

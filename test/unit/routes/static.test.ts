@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
+import { readdirSync, readlinkSync } from "node:fs";
+import { connect } from "node:net";
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -310,6 +312,38 @@ test("a 304 reads no bytes", async () => {
   expect((await staticResponse(own, request, large_))?.status).toBe(304);
   expect(reads).toEqual([]);
 });
+
+test.skipIf(process.platform !== "linux")("clients that go away leave no file open (Linux tells which are)", async () => {
+  const openFiles = (): number => readdirSync("/proc/self/fd").filter((fd) => linkOf(`/proc/self/fd/${fd}`).endsWith(sha256(large))).length;
+  // At once, after the first piece, and in the middle.
+  for (const after of [0, 1, large.byteLength / 2]) {
+    await Promise.all(Array.from({ length: 4 }, () => leaveAfter(after)));
+    await expect.poll(openFiles, { timeout: 10_000 }).toBe(0);
+  }
+});
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+/** Asks for the large blob and closes the connection when that many bytes have come. */
+function leaveAfter(bytes: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(origin);
+    const socket = connect(Number(port), hostname, () => socket.write(`GET ${large_} HTTP/1.1\r\nHost: test\r\n\r\n`, () => bytes === 0 && socket.destroy()));
+    let received = 0;
+    socket.on("data", (chunk: Buffer) => {
+      received += chunk.byteLength;
+      if (received >= bytes) socket.destroy();
+    });
+    socket.once("error", reject);
+    socket.once("close", () => resolve());
+  });
+}
 
 test("memory stays bounded while many slow clients hold different files", async () => {
   const folder = createFolderStorage(await mkdtemp(join(tmpdir(), "ashore-bounded-")));
