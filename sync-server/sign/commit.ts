@@ -26,7 +26,7 @@ export interface CommitContext {
   readonly dataDir: string;
   readonly files: SignerFiles;
   readonly keys: readonly SigningKey[];
-  /** Called last before the commit point. @throws where another process signed meanwhile */
+  /** Called before each file takes its name. @throws where another process signed meanwhile, or the caller has gone */
   readonly assertCurrent: () => Promise<void>;
 }
 
@@ -44,13 +44,12 @@ export async function commit({ dataDir, files, keys, assertCurrent }: CommitCont
     // Read back as a device will: what it would refuse must never be published.
     const parsed = parseMetadata(isTopLevelRole(role) ? role : "targets", bytes, name);
     await verifyThreshold(parsed, signers, new Map(keys.map((key) => [key.keyid, key.public])), name);
+    // Numbers are unused only as long as nobody else signs: another process's file must not be written over.
+    await assertCurrent();
     await replaceFile(files, join(folder, name), bytes, 0o644);
     return bytes;
   };
-  if (change.root !== undefined) {
-    await assertCurrent();
-    await write(metadataFileName("root", change.root.signed.version), "root", change.root);
-  }
+  if (change.root !== undefined) await write(metadataFileName("root", change.root.signed.version), "root", change.root);
   const rolesMeta: Record<string, Meta[string]> = {};
   for (const [role, next] of change.roles) {
     const bytes = await write(metadataFileName(role, next.signed.version), role, next);
@@ -63,9 +62,7 @@ export async function commit({ dataDir, files, keys, assertCurrent }: CommitCont
   }
   await files.syncFolder(folder);
   if (change.timestamp === undefined) return;
-  const timestamp = change.timestamp(snapshotMeta);
-  await assertCurrent();
-  await write("timestamp.json", "timestamp", timestamp);
+  await write("timestamp.json", "timestamp", change.timestamp(snapshotMeta));
   await files.syncFolder(folder);
 }
 

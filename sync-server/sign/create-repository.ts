@@ -6,14 +6,13 @@ import { readKeys, type DevelopmentRole, type SigningKey } from "./key-files.ts"
 import { lifetimeOf, type Lifetimes } from "./lifetimes.ts";
 import { readNewestRoot } from "./repository.ts";
 import type { SignerFiles } from "./signer-files.ts";
-import type { HeldLock } from "./signer-lock.ts";
 
 export interface CreateOptions {
   readonly dataDir: string;
   readonly files: SignerFiles;
   readonly lifetimes: Lifetimes;
   readonly now: number;
-  readonly lock: HeldLock;
+  readonly assertCurrent: () => Promise<void>;
 }
 
 /**
@@ -21,7 +20,7 @@ export interface CreateOptions {
  * may have pinned it; the rest was named by no timestamp and is made anew.
  * @throws KEY_MISSING, STORE_CORRUPT
  */
-export async function createRepository({ dataDir, files, lifetimes, now, lock }: CreateOptions): Promise<void> {
+export async function createRepository({ dataDir, files, lifetimes, now, assertCurrent }: CreateOptions): Promise<void> {
   const keys = await readKeys(dataDir, files);
   const keyOf = (role: DevelopmentRole): SigningKey => {
     const key = keys.find((candidate) => candidate.role === role);
@@ -33,7 +32,7 @@ export async function createRepository({ dataDir, files, lifetimes, now, lock }:
   const first = (role: string) => ({ version: 1, expires: now + lifetimeOf(role, lifetimes) });
   const kept = await readNewestRoot(dataDir, files);
   await commit(
-    { dataDir, files, keys, assertCurrent: async () => lock.assertHeld() },
+    { dataDir, files, keys, assertCurrent },
     {
       root: kept === undefined ? { signed: composeFirstRoot({ root, targets, snapshot, timestamp }, first("root").expires), signers: signedBy(root) } : undefined,
       roles: new Map([

@@ -77,7 +77,7 @@ export async function openSigner(options: SignerOptions): Promise<Signer> {
       return await withSignerLock(dataDir, clock, async (lock) => {
         const before = await readExisting();
         const keys = await readKeys(dataDir, files);
-        await work({ before, keys, assertCurrent: current(lock, before, signal) });
+        await work({ before, keys, assertCurrent: current(lock, before.timestamp.bytes, signal) });
         const after = await readExisting();
         return { changed: after.timestamp.signed.version !== before.timestamp.signed.version, state: stateOf(after, keys) };
       }, signal);
@@ -92,12 +92,13 @@ export async function openSigner(options: SignerOptions): Promise<Signer> {
     return repository;
   }
 
-  function current(lock: HeldLock, before: Repository, { signal }: WithSignal): () => Promise<void> {
+  /** `before` is the timestamp that the work builds on, undefined before the first. */
+  function current(lock: HeldLock, before: Uint8Array | undefined, { signal }: WithSignal): () => Promise<void> {
     return async () => {
       signal?.throwIfAborted();
       lock.assertHeld();
       const now = await files.read(timestampPath);
-      if (now === undefined || Buffer.compare(now, before.timestamp.bytes) !== 0) throw new AshoreError("STORE_LOCKED", `Another process signed in ${dataDir} at the same time. Nothing was published; try again.`);
+      if (Buffer.compare(now ?? new Uint8Array(), before ?? new Uint8Array()) !== 0) throw new AshoreError("STORE_LOCKED", `Another process signed in ${dataDir} at the same time. Nothing was published; try again.`);
     };
   }
 
@@ -110,7 +111,7 @@ export async function openSigner(options: SignerOptions): Promise<Signer> {
     await files.makeFolder(join(dataDir, "metadata"), 0o755);
     if ((await files.read(timestampPath)) === undefined) {
       await withSignerLock(dataDir, clock, async (lock) => {
-        if ((await files.read(timestampPath)) === undefined) await createRepository({ dataDir, files, lifetimes, now: clock.now(), lock });
+        if ((await files.read(timestampPath)) === undefined) await createRepository({ dataDir, files, lifetimes, now: clock.now(), assertCurrent: current(lock, undefined, options) });
       }, options);
     }
     await readExisting();

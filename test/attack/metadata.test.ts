@@ -144,6 +144,16 @@ describe("freeze", () => {
     await heals();
   });
 
+  test("a timestamp that runs out between two whole updates", async () => {
+    repository.of("timestamp").expires = "2030-01-01T10:00:00Z";
+    repository.publish("timestamp");
+    await trust.poll();
+    clock.advance(11 * 3_600_000);
+    await refuses("METADATA_EXPIRED");
+    repository.of("timestamp").expires = "2030-01-03T00:00:00Z";
+    await heals();
+  });
+
   test("the news held back for ever", async () => {
     clock.advance(DAY);
     await refuses("METADATA_EXPIRED");
@@ -166,6 +176,18 @@ describe("mix and match", () => {
     repository.setTarget("serving", "serving/digits.json", "other");
     repository.publishTargets("serving");
     sending("3.serving.json", old);
+    await trust.poll();
+    await expect(trust.find("serving/digits.json")).rejects.toMatchObject({ code: expect.stringMatching(/METADATA_MISMATCH|LIMIT_EXCEEDED/) as unknown });
+    await heals();
+  });
+
+  test("two statements of a role under one version: only the one that the snapshot names is taken", async () => {
+    repository.setTarget("serving", "serving/digits.json", "named");
+    repository.publishTargets("serving");
+    const other = structuredClone(repository.of("serving")) as ReturnType<TestRepository["of"]> & { targets: Record<string, { length: number }> };
+    // As long as the named one, so that its length gives nothing away.
+    other.targets["serving/digits.json"] = { ...other.targets["serving/digits.json"], length: 9 };
+    sending("3.serving.json", signedBy(other, repository.keysOf("serving")));
     await trust.poll();
     await expect(trust.find("serving/digits.json")).rejects.toMatchObject({ code: expect.stringMatching(/METADATA_MISMATCH|LIMIT_EXCEEDED/) as unknown });
     await heals();

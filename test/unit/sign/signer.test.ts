@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createTrust, type Trust } from "../../../runtime/trust/index.ts";
 import { initKeys, openSigner, type Signer, type SignerOptions } from "../../../sync-server/sign/index.ts";
+import { nodeFiles } from "../../../sync-server/sign/signer-files.ts";
 import { systemClock } from "../../../sync-server/system-clock.ts";
 import { consistentTargetPath } from "../../../protocol/tuf/index.ts";
 import { DAY, encode, MemoryRecords, SERVER, sha256, TestClock } from "../tuf/test-repository.ts";
@@ -172,6 +173,15 @@ describe("what is refused before anything is signed", () => {
     expect((await signer.update((draft) => draft.targets("serving").set("serving/a.json", target("a")))).changed).toBe(true);
   });
 
+  test("a key file whose halves are of two keys", async () => {
+    const signer = await open();
+    const [own, other] = ["publisher", "serving"].map((role) => join(dataDir, "keys", `${role}.json`));
+    const read = async (path = ""): Promise<{ private: string }> => JSON.parse(await readFile(path, "utf8")) as { private: string };
+    await writeFile(own ?? "", JSON.stringify({ ...(await read(own)), private: (await read(other)).private }));
+    await expect(signer.update((draft) => draft.targets("publisher").set(PATH, target("a")))).rejects.toMatchObject({ code: "METADATA_UNSIGNED" });
+    expect((await signer.read()).versions.timestamp).toBe(1);
+  });
+
   test("metadata on the disk that does not prove itself is named", async () => {
     const signer = await open();
     const path = join(dataDir, "metadata", "1.serving.json");
@@ -241,6 +251,29 @@ describe("renewal", () => {
 });
 
 describe("the lock", () => {
+  test.each(["2.publisher.json", "2.snapshot.json"])("where another process signs in spite of it after %s, the later of the two publishes nothing and writes nothing over", async (step) => {
+    await open();
+    const other = await openSigner({ dataDir, clock });
+    let interrupted = false;
+    const files = {
+      ...nodeFiles,
+      // This process stood still for so long that its lock was taken over, just before its last step.
+      async rename(from: string, to: string): Promise<void> {
+        await nodeFiles.rename(from, to);
+        if (interrupted || !to.endsWith(step)) return;
+        interrupted = true;
+        await rename(join(dataDir, "signer.lock"), join(dataDir, "taken.lock"));
+        await other.update((draft) => draft.targets("serving").set("serving/a.json", target("theirs")));
+        await rename(join(dataDir, "taken.lock"), join(dataDir, "signer.lock"));
+      },
+    };
+    const slow = await openSigner({ dataDir, clock, files });
+    await expect(slow.update((draft) => draft.targets("publisher").set(PATH, target("a")))).rejects.toMatchObject({ code: "STORE_LOCKED" });
+    expect(interrupted).toBe(true);
+    expect([...((await other.read()).roles.get("serving")?.targets.keys() ?? [])]).toEqual(["serving/a.json"]);
+    expect(await device().poll()).toMatchObject({ versions: { timestamp: 2 } });
+  });
+
   test("one that a dead process left is taken over", async () => {
     const signer = await open({ clock: systemClock });
     const lock = join(dataDir, "signer.lock");

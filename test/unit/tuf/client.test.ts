@@ -212,12 +212,26 @@ describe("stored metadata that is damaged", () => {
     expect(await offline.find("serving/digits.json")).toBeDefined();
   });
 
+  test("timestamp, snapshot and roles all lost at once still let nothing older in", async () => {
+    const { repository, store, restarted, trust } = await device();
+    const old = repository.file("timestamp");
+    repository.publishTargets("serving");
+    await trust.poll();
+    for (const name of ["timestamp.json", "snapshot.json", "targets.json"]) store.flipBit(name);
+    const present = repository.file("timestamp");
+    repository.files.set("metadata/timestamp.json", old);
+    await expect(restarted().poll()).rejects.toMatchObject({ code: "METADATA_ROLLBACK" });
+    repository.files.set("metadata/timestamp.json", present);
+    expect(await restarted().poll()).toMatchObject({ versions: { timestamp: 2 } });
+  });
+
   test("a damaged root is fetched again by its pin, and no other root is taken in its place", async () => {
     const { repository, store, restarted, trust } = await device();
     await repository.rotate("root");
     await trust.poll();
     store.flipBit("root.json");
     const other = await TestRepository.create();
+    await other.rotate("root");
     repository.fault = (path) => (path.startsWith("metadata/") ? other.fetch(`${SERVER}/${path}`) : undefined);
     await expect(restarted().poll()).rejects.toMatchObject({ code: "METADATA_MISMATCH" });
     repository.fault = undefined;
