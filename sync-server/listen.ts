@@ -38,14 +38,14 @@ export async function listen({ config, app, files, log }: ListenOptions): Promis
     onAnswer: app.metrics.answered,
     onError: (error) => log.error({}, `A published file could not be answered with: ${messageOf(error)}`),
   };
-  let draining = false;
+  const state = { closing: false };
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
-    if (draining) response.shouldKeepAlive = false;
+    if (state.closing) response.shouldKeepAlive = false;
     if (answerStatic(files, request, response, events)) return;
     response.once("finish", () => app.metrics.answered(routeOf(request.url ?? ""), response.statusCode));
     const { url = "/" } = request;
-    const answered = url.startsWith("/v1/") || url === "/predict" ? answerRest(app.rest.handle, request, response) : throughApp(request, response);
+    const answered = url.startsWith("/v1/") || url === "/predict" ? answerRest(app.rest.handle, request, response, state) : throughApp(request, response);
     answered.catch((error: unknown) => {
       log.error({ path: request.url }, `A request could not be answered: ${String(error)}`);
       response.destroy();
@@ -58,7 +58,7 @@ export async function listen({ config, app, files, log }: ListenOptions): Promis
   return {
     url: urlOf(server, config),
     drain: async () => {
-      draining = true;
+      state.closing = true;
       await drained(server);
     },
   };
