@@ -26,6 +26,8 @@ export async function runCli(argv: readonly string[], { io, version }: Environme
   const program = new Command("ashore")
     .description("TensorFlow Serving for the browser and the edge.")
     .version(version)
+    // Its own --version stands before a command's name only: behind it, it is `publish --version N`.
+    .enablePositionalOptions()
     .addHelpText("after", "\nExit status: 0 done, 1 failed, 2 wrong use. Each command has its own --help.");
   for (const command of [serveCommand, publishCommand, edgeCommand, inspectCommand, verifyCommand, gcCommand, keysCommand]) program.addCommand(command(io));
   silenceExits(program, io);
