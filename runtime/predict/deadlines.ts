@@ -4,6 +4,8 @@ import type { Clock } from "../ports.ts";
 /** The time that one request has; `end` is called exactly once, whatever happened. */
 export interface Deadline {
   readonly signal: AbortSignal;
+  /** Ends the request before its time. */
+  readonly cancel: (reason: AshoreError) => void;
   end(): void;
 }
 
@@ -61,8 +63,8 @@ class OpenDeadline implements Deadline {
     this.expires = expires;
     this.#caller = caller;
     this.#open = open;
-    if (caller?.aborted === true) this.#cancel();
-    else caller?.addEventListener("abort", this.#cancel);
+    if (caller?.aborted === true) this.#follow();
+    else caller?.addEventListener("abort", this.#follow);
   }
 
   get signal(): AbortSignal {
@@ -75,8 +77,10 @@ class OpenDeadline implements Deadline {
 
   end(): void {
     this.#open.delete(this);
-    this.#caller?.removeEventListener("abort", this.#cancel);
+    this.#caller?.removeEventListener("abort", this.#follow);
   }
 
-  readonly #cancel = (): void => this.#controller.abort(asAshoreError(this.#caller?.reason, "CANCELLED"));
+  readonly cancel = (reason: AshoreError): void => this.#controller.abort(reason);
+
+  readonly #follow = (): void => this.cancel(asAshoreError(this.#caller?.reason, "CANCELLED"));
 }

@@ -72,9 +72,9 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
   async function answer(route: Routed, request: RestRequest, signal: AbortSignal | undefined): Promise<Outcome> {
     switch (route.kind) {
       case "predict":
-        return predict(route, await bodyOf(request), signal);
+        return predict(route, await bodyOf(request), request, signal);
       case "simple":
-        return simplePredict(await bodyOf(request), signal);
+        return simplePredict(await bodyOf(request), request, signal);
       case "classify":
       case "regress":
         return classifyOrRegress(route, await bodyOf(request));
@@ -91,21 +91,21 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     }
   }
 
-  function predict(route: ModelSelector, body: RequestBody, signal: AbortSignal | undefined): Promise<Outcome> {
-    return run(route, signal, async (servable, options) => {
+  function predict(route: ModelSelector, body: RequestBody, request: RestRequest, signal: AbortSignal | undefined): Promise<Outcome> {
+    return run(route, request, signal, async (servable, options) => {
       const signature = signatureOf(servable.manifest, body.signatureName);
       const { format, tensors } = readPredictInputs(body, signature.def.inputs);
       return writePredictAnswer(await execute(servable, signature, tensors, options), format);
     });
   }
 
-  function simplePredict(body: RequestBody, signal: AbortSignal | undefined): Promise<Outcome> {
+  function simplePredict(body: RequestBody, request: RestRequest, signal: AbortSignal | undefined): Promise<Outcome> {
     const [model, ...others] = manager.names();
     if (model === undefined || others.length > 0) {
       const count = model === undefined ? "none" : others.length + 1;
       throw new AshoreError("NOT_FOUND", `POST /predict is for a server with one model, and this one has ${count}: use POST /v1/models/NAME:predict.`);
     }
-    return run({ model }, signal, async (servable, options) => {
+    return run({ model }, request, signal, async (servable, options) => {
       const signature = signatureOf(servable.manifest, body.signatureName);
       const tensors = readSimplePredictInputs(body, signature.def.inputs);
       return writeSimplePredictAnswer(await execute(servable, signature, tensors, options));
@@ -126,10 +126,12 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
   /** One inference under a deadline; what goes wrong after the version is known says which version it was. */
   async function run(
     selector: ModelSelector,
+    { onGone }: RestRequest,
     signal: AbortSignal | undefined,
     infer: (servable: Servable, options: WithSignal) => Promise<Uint8Array<ArrayBuffer>>,
   ): Promise<Outcome> {
     const deadline = deadlines.begin(signal);
+    onGone?.(deadline.cancel);
     try {
       return await withServable(
         manager,

@@ -1,4 +1,4 @@
-import type { CanonicalCode } from "../../protocol/errors.ts";
+import type { AshoreError, CanonicalCode } from "../../protocol/errors.ts";
 import type { WithSignal } from "../ports.ts";
 
 /** A request as any host has it: of node:http, of a service worker, of a test. */
@@ -10,6 +10,8 @@ export interface RestRequest {
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
   /** Called at most once. @throws LIMIT_EXCEEDED beyond LIMITS.requestBodyBytes */
   readonly body: () => Promise<Uint8Array> | Uint8Array;
+  /** Called before an inference begins: takes what ends it, to be called if the client goes away. For hosts without a signal for each request. */
+  readonly onGone?: ((cancel: (reason: AshoreError) => void) => void) | undefined;
 }
 
 export interface RestResponse {
