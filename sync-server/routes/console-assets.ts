@@ -15,14 +15,17 @@ body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 52rem; backgroun
 h1 { display: flex; align-items: center; gap: .6rem; margin: 0; font-size: 1.75rem; letter-spacing: -.02em; }
 h1 svg { width: 1.75rem; fill: var(--sea); }
 h2 { margin: 0; font-size: 1.15rem; overflow-wrap: anywhere; }
-header p, .summary, .reason, small { color: var(--soft); }
+header p, .summary, .reason { color: var(--soft); }
 header p { margin: .25rem 0 2rem; }
 .card { margin: 1rem 0; padding: 1.1rem 1.25rem; background: var(--card); border: 1px solid var(--line); border-radius: .75rem; }
 .reason { margin: .35rem 0 0; overflow-wrap: anywhere; }
-table { width: 100%; margin-top: .75rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .45rem .75rem .45rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-thead th { border: 0; color: var(--soft); font-size: .8rem; font-weight: 500; }
-tbody th { font-weight: 600; }
+ul { margin: .6rem 0 0; padding: 0; list-style: none; }
+li { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1rem; padding: .5rem 0; border-top: 1px solid var(--line); }
+.version { color: var(--soft); font-size: .9rem; }
+.version b { color: var(--ink); font-size: 1rem; font-variant-numeric: tabular-nums; }
+.manifest { margin-left: auto; font-size: .9rem; }
+span.manifest { color: var(--soft); }
+li .reason { flex-basis: 100%; margin: 0; font-size: .9rem; }
 .state { font-size: .8rem; font-weight: 600; white-space: nowrap; color: var(--busy); }
 .state::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-right: .4rem; border-radius: 50%; background: currentColor; }
 .state.AVAILABLE { color: var(--good); }

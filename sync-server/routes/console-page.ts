@@ -63,13 +63,12 @@ function modelCard(model: ModelReadiness, published: CatalogModel | undefined, v
   const states = new Map<number, VersionStatus>(model.versions.map((status) => [status.version, status]));
   const config = published?.config;
   const versions = [...new Set([...states.keys(), ...(config?.versions.map(({ version }) => Number(version)) ?? [])])].sort((a, b) => b - a);
+  // A version that says why it ended need not be quoted above itself.
+  const reason = model.versions.some(({ error }) => error?.message === model.reason) ? undefined : model.reason;
   return html`<section class="card">
         <h2>${model.name}</h2>
-        ${model.reason === undefined ? "" : html`<p class="reason">${model.reason}</p>`}
-        ${versions.length === 0 ? "" : html`<table>
-          <thead><tr><th scope="col">version</th>${view.inference ? html`<th scope="col">state</th>` : ""}<th scope="col">labels</th><th scope="col">manifest</th></tr></thead>
-          <tbody>${versions.map((version) => versionRow(model.name, version, states.get(version), config, view.inference))}</tbody>
-        </table>`}
+        ${reason === undefined ? "" : html`<p class="reason">${reason}</p>`}
+        ${versions.length === 0 ? "" : html`<ul>${versions.map((version) => versionRow(model.name, version, states.get(version), config, view.inference))}</ul>`}
         ${view.inference && published !== undefined ? html`<pre><code>curl ${view.origin}/v1/models/${model.name}/metadata</code></pre>` : ""}
       </section>`;
 }
@@ -77,17 +76,14 @@ function modelCard(model: ModelReadiness, published: CatalogModel | undefined, v
 function versionRow(model: string, version: number, status: VersionStatus | undefined, config: CatalogModel["config"] | undefined, inference: boolean): Html {
   const info = config?.versions.find((entry) => entry.version === version)?.manifest;
   const labels = Object.entries(config?.labels ?? {}).filter(([, target]) => target === version);
-  return html`<tr>
-            <th scope="row">${version}</th>
-            ${inference ? html`<td>${stateOf(status)}</td>` : ""}
-            <td>${labels.map(([label]) => html`<span class="label">${label}</span> `)}</td>
-            <td>${info === undefined ? "no longer offered" : html`<a href="/manifests/${model}/versions/${version}" title="sha256:${info.sha256}"><code>${info.sha256.slice(0, 12)}</code></a>`}</td>
-          </tr>`;
-}
-
-function stateOf(status: VersionStatus | undefined): Html | string {
-  if (status === undefined) return "not held";
-  return html`<span class="state ${status.state}">${status.state}</span>${status.error === undefined ? "" : html` <small>${status.error.message}</small>`}`;
+  return html`
+          <li>
+            <span class="version">version <b>${version}</b></span>
+            ${inference || status !== undefined ? html`<span class="state ${status?.state ?? ""}">${status?.state ?? "not held here"}</span>` : ""}
+            ${labels.map(([label]) => html`<span class="label">${label}</span> `)}
+            ${info === undefined ? html`<span class="manifest">not offered</span>` : html`<a class="manifest" href="/manifests/${model}/versions/${version}" title="The manifest, sha256:${info.sha256}"><code>${info.sha256.slice(0, 12)}</code></a>`}
+            ${status?.error === undefined ? "" : html`<p class="reason">${status.error.message}</p>`}
+          </li>`;
 }
 
 function countOf(count: number, what: string): string {

@@ -8,7 +8,7 @@ import { manifestPath, printServingConfig, servingConfigPath, type ServingConfig
 import type { VersionStatus } from "../../../protocol/states.ts";
 import { createApp, type App, type AppOptions } from "../../../sync-server/app.ts";
 import type { Inference } from "../../../sync-server/inference.ts";
-import { OPENAPI } from "../../../sync-server/routes/openapi-document.ts";
+import type { OPENAPI } from "../../../sync-server/routes/openapi-document.ts";
 import { createStaticFiles } from "../../../sync-server/routes/static-files.ts";
 import { createFolderStorage, targetPath, type FileStorage } from "../../../sync-server/storage/index.ts";
 
@@ -107,7 +107,7 @@ describe("/manifests", () => {
     const app = appWith();
     await get(app, "/manifests");
     await publish({ versions: [], labels: {} }, 2);
-    await expect.poll(async () => (await (await get(app, "/manifests/digits")).json()) as unknown).toMatchObject({ versions: [] });
+    await expect.poll(async () => (await get(app, "/manifests/digits")).json()).toMatchObject({ versions: [] });
     await publish({ versions: [{ version: version(3), manifest: manifestTarget }], labels: { stable: version(3) } }, 3);
   });
 });
