@@ -16,6 +16,7 @@ interface EdgeFlags {
   readonly host: string;
   readonly rest_api_port: string;
   readonly poll_wait_seconds?: string;
+  readonly rest_api_enable_cors_support?: boolean;
   readonly log_format: LogFormat;
 }
 
@@ -30,6 +31,7 @@ export function edgeCommand(io: Io): Command {
     .option("--rest_api_port <port>", "the HTTP port; 0 picks a free one", "8501")
     .option("--host <address>", "the address to listen at", "127.0.0.1")
     .option("--poll_wait_seconds <seconds>", "seconds between two looks for news (default: what the server says)")
+    .option("--rest_api_enable_cors_support", "let pages of other origins ask")
     .addOption(new Option("--log_format <format>", "how to log to standard error").choices(["human", "json"]).default("human"))
     .action(async (flags: EdgeFlags) => {
       const lost = new AbortController();
@@ -42,6 +44,7 @@ export function edgeCommand(io: Io): Command {
           host: flags.host,
           port: numberFlag("rest_api_port", flags.rest_api_port, { least: 0, most: 65_535 }),
           pollSeconds: flags.poll_wait_seconds === undefined ? undefined : numberFlag("poll_wait_seconds", flags.poll_wait_seconds, { least: 0.1, most: 7 * 86_400 }),
+          cors: flags.rest_api_enable_cors_support,
           log: createLog(io, flags.log_format),
           onLost: (error) => lost.abort(error),
         },

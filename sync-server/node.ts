@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { EdgeRuntime, Log } from "../edge/index.ts";
+import { asAshoreError } from "../protocol/errors.ts";
 import { createApp } from "./app.ts";
 import { createBell, keepSigned, noticeNews } from "./background.ts";
 import type { ServerConfig } from "./config/index.ts";
@@ -62,6 +63,11 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
   const tasks: Promise<void>[] = [];
   let closing: Promise<void> | undefined;
 
+  /** Tasks end with the server; one that ends by a fault takes nothing else with it. */
+  function run(what: string, task: Promise<void>): void {
+    tasks.push(task.catch((thrown: unknown) => log.error({ code: asAshoreError(thrown).code }, `${what} ended: ${asAshoreError(thrown).message}`)));
+  }
+
   function close(): Promise<void> {
     closing ??= (async () => {
       ending.abort();
@@ -74,11 +80,9 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
 
   try {
     if (config.inference) embedded = await createEmbeddedRuntime({ dataDir: config.data, server: listener.url, app, log, onLost: () => ending.abort() });
-    tasks.push(
-      keepSigned(signer, background, onSigned),
-      watcher.run({ signal: ending.signal }),
-      noticeNews(timestampMark, async () => embedded?.runtime.sync({ signal: ending.signal }), bell, background),
-    );
+    run("keeping signatures fresh", keepSigned(signer, background, onSigned));
+    run("watching model repositories", watcher.run({ signal: ending.signal }));
+    run("taking in what was signed", noticeNews(timestampMark, async () => embedded?.runtime.sync({ signal: ending.signal }), bell, background));
     await embedded?.runtime.start({ signal });
   } catch (thrown) {
     await close();

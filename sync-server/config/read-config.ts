@@ -4,7 +4,7 @@ import { AshoreError } from "../../protocol/errors.ts";
 import { settingsOfFlags, type Flags } from "./flags.ts";
 import { parseModelConfigFile } from "./model-config-file.ts";
 import { resolveConfig, type SettingsSource } from "./resolve-config.ts";
-import type { ServerConfig } from "./server-config.ts";
+import { DEFAULTS, type ServerConfig } from "./server-config.ts";
 import type { Settings } from "./settings.ts";
 import { parseYamlSettings } from "./yaml-settings.ts";
 
@@ -22,7 +22,9 @@ export async function readConfig(flags: Flags, workingFolder: string, options: {
   const sources: SettingsSource[] = [{ settings, folder: workingFolder, name: "the command line" }];
   if (modelConfigFile !== undefined) sources.push(await read("--model_config_file", modelConfigFile, parseModelConfigFile));
   if (config !== undefined) sources.push(await read("--config", config, parseYamlSettings));
-  return { config: resolveConfig(sources, workingFolder), notes };
+  const resolved = resolveConfig(sources, workingFolder);
+  const tags = resolved.savedModelTags.join();
+  return { config: resolved, notes: tags === DEFAULTS.savedModelTags.join() ? notes : [...notes, `saved_model_tags=${tags} has no effect yet: TensorFlow.js graph models have no tags.`] };
 
   async function read(flag: string, file: string, parse: (text: string, file: string) => Settings): Promise<SettingsSource> {
     const path = resolve(workingFolder, file);

@@ -1,4 +1,4 @@
-import { httpStatus, type CanonicalCode } from "../../protocol/errors.ts";
+import { asAshoreError, canonicalCode, httpStatus, type CanonicalCode } from "../../protocol/errors.ts";
 import { isModelName, type ModelName } from "../../protocol/names.ts";
 import { parseRestPath, REST_CONTENT_TYPE, writeErrorBody, writeModelList, writeModelStatus } from "../../protocol/rest/index.ts";
 import type { VersionStatus } from "../../protocol/states.ts";
@@ -22,7 +22,7 @@ export interface RestView {
 export function restWithRepository(inference: (() => Inference | undefined) | undefined, { repository, statuses, names }: RestView): Rest {
   return {
     async handle(request, options) {
-      const { status, headers, body } = await respond(request, options);
+      const { status, headers, body } = await respond(request, options).catch((thrown: unknown) => refusal(canonicalCode(asAshoreError(thrown).code), asAshoreError(thrown).message));
       return { status, headers: { ...headers, ...(request.method === "OPTIONS" ? PREFLIGHT_HEADERS : ANSWER_HEADERS) }, body };
     },
   };

@@ -51,6 +51,12 @@ describe("flags", () => {
     expect(notes[0]).toMatch(/^--enable_batching has no effect: /);
   });
 
+  test("tags are taken, and said to have no effect yet", async () => {
+    const { config: found, notes } = await config({ saved_model_tags: "serve, gpu" });
+    expect(found.savedModelTags).toEqual(["serve", "gpu"]);
+    expect(notes).toEqual([expect.stringMatching(/^saved_model_tags=serve,gpu has no effect yet/)]);
+  });
+
   test.each([
     [{ port: "http" }, /CONFIG_INVALID: --port=http must be a port number/],
     [{ rest_api_port: "65536" }, /--rest_api_port=65536 must be a port number from 0 to 65535/],
