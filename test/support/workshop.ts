@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRestClient, until } from "./rest-client.ts";
@@ -42,9 +42,6 @@ export async function openWorkshop(): Promise<Workshop> {
     },
   };
 }
-
-/** Copies a version folder. */
-export const copyOf = (source: string) => async (folder: string): Promise<void> => cp(source, folder, { recursive: true });
 
 export const LINEAR_BODY = '{"instances":[1,2,3]}';
 
