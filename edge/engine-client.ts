@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { asAshoreError, AshoreError, fromWireError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
-import type { HostedModel, ModelBytes, WithSignal } from "../runtime/ports.ts";
+import type { HostedModel, ModelBytes, RunOptions, WithSignal } from "../runtime/ports.ts";
 import { readAnswers, RunWriter } from "./engine-codec.ts";
 import type { FromThread, ThreadData, ToThread } from "./engine-messages.ts";
 import { RunQueue } from "./engine-run-queue.ts";
@@ -83,7 +83,7 @@ class ThreadedModel implements HostedModel {
     await this.#loaded;
   }
 
-  run(feeds: NamedTensors, fetches: readonly string[], { signal }: WithSignal = {}): Promise<NamedTensors> {
+  run(feeds: NamedTensors, fetches: readonly string[], { signal }: RunOptions = {}): Promise<NamedTensors> {
     return this.#runs.run(feeds, fetches, signal);
   }
 

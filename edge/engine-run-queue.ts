@@ -1,4 +1,5 @@
 import { checkFeed, type EngineTensor, type EngineTensors } from "../engine/feeds.ts";
+import type { CancelSignal } from "../protocol/cancel-signal.ts";
 import { asAshoreError, AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
@@ -7,6 +8,8 @@ import type { EngineRequest } from "./engine-codec.ts";
 /** A message holds about this much work, and two may be under way: the thread never idles, and what waits here can be aborted. */
 const MESSAGE_MS = 5;
 const REQUESTS_PER_MESSAGE = 64;
+/** So many are posted before the turn is over, so that the thread computes while the rest of the turn's requests are read. */
+const REQUESTS_AT_ONCE = 4;
 
 interface Pending extends EngineRequest {
   readonly resolve: (answers: NamedTensors) => void;
@@ -14,8 +17,8 @@ interface Pending extends EngineRequest {
 }
 
 /**
- * The requests of one engine thread. Those of one turn of the event loop are posted together, because a message costs more
- * than a tiny model's computing; no more are posted than the thread has use for.
+ * The requests of one engine thread. A few at a time are posted together, because a message costs more than a tiny
+ * model's computing; no more are posted than the thread has use for.
  */
 export class RunQueue {
   readonly #post: (requests: readonly EngineRequest[]) => void;
@@ -34,7 +37,7 @@ export class RunQueue {
   }
 
   /** @throws INVALID_ARGUMENT; UNAVAILABLE when too many wait; CANCELLED, DEADLINE_EXCEEDED; what `end` said; the thread's error */
-  run(feeds: NamedTensors, fetches: readonly string[], signal?: AbortSignal): Promise<NamedTensors> {
+  run(feeds: NamedTensors, fetches: readonly string[], signal?: CancelSignal): Promise<NamedTensors> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) throw this.#ended;
       if (signal?.aborted) throw asAshoreError(signal.reason);
@@ -44,7 +47,8 @@ export class RunQueue {
       const request = { feeds: checked(feeds), fetches };
       const pending = signal === undefined ? { feeds: request.feeds, fetches, resolve, reject } : this.#abortable(request, resolve, reject, signal);
       this.#waiting.add(pending);
-      this.#schedule();
+      if (this.#waiting.size >= REQUESTS_AT_ONCE) this.#flush();
+      else this.#schedule();
     });
   }
 
@@ -73,7 +77,7 @@ export class RunQueue {
     for (const { reject } of pending) reject(this.#ended);
   }
 
-  #abortable(request: EngineRequest, resolve: Pending["resolve"], reject: Pending["reject"], signal: AbortSignal): Pending {
+  #abortable(request: EngineRequest, resolve: Pending["resolve"], reject: Pending["reject"], signal: CancelSignal): Pending {
     const abort = (): void => {
       this.#waiting.delete(pending);
       reject(asAshoreError(signal.reason));

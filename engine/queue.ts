@@ -1,8 +1,9 @@
+import type { CancelSignal } from "../protocol/cancel-signal.ts";
 import { asAshoreError, AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 
 export interface QueueOptions {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: CancelSignal | undefined;
 }
 
 export interface TaskOptions extends QueueOptions {

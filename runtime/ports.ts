@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../protocol/cancel-signal.ts";
 import type { Digest } from "../protocol/digest.ts";
 import type { AshoreError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
@@ -83,6 +84,10 @@ export interface ModelBytes {
   readonly shards: readonly Uint8Array<ArrayBuffer>[];
 }
 
+export interface RunOptions {
+  readonly signal?: CancelSignal | undefined;
+}
+
 export interface LoadOptions extends WithSignal {
   readonly backend: Backend;
 }
@@ -97,7 +102,7 @@ export interface HostedModel {
    * @throws INVALID_ARGUMENT, RESOURCE_EXHAUSTED (no memory for these sizes), MODEL_UNSUPPORTED_OP (the backend lacks a kernel),
    * ENGINE_CRASHED, UNAVAILABLE (LIMITS.queuedRequests wait already), CANCELLED, DEADLINE_EXCEEDED
    */
-  run(feeds: NamedTensors, fetches: readonly string[], options?: WithSignal): Promise<NamedTensors>;
+  run(feeds: NamedTensors, fetches: readonly string[], options?: RunOptions): Promise<NamedTensors>;
   /** Frees everything; requests under way are waited for by the caller before. */
   close(): Promise<void>;
   /** Resolves with the reason if the engine dies by itself; never rejects. */

@@ -1,10 +1,12 @@
+import { scratchBytes } from "./scratch.ts";
+
 /** Bytes that grow. Write at `length` into `bytes` after {@link reserve}, or by the methods. */
 export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>;
   length = 0;
 
   constructor(capacity: number) {
-    this.bytes = new Uint8Array(capacity);
+    this.bytes = scratchBytes(capacity);
   }
 
   /** Makes room for `count` more bytes; `bytes` may be another array afterwards. */
@@ -32,7 +34,8 @@ export class ByteWriter {
     this.length += bytes.length;
   }
 
+  /** What was written; a view, whose buffer others may share. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.bytes.slice(0, this.length);
+    return this.bytes.subarray(0, this.length);
   }
 }

@@ -82,7 +82,7 @@ export class JsonTape {
 
   /** The value of an object's first member of that name. */
   member(object: number, name: string): number | undefined {
-    const wanted = encoder.encode(name);
+    const wanted = utf8Of(name);
     for (const key of this.children(object)) {
       if (this.#isText(key, wanted)) return key + NODE_WORDS;
     }
@@ -127,4 +127,17 @@ export class JsonTape {
 function plainText(bytes: Uint8Array, start: number, end: number): string | undefined {
   for (let at = start; at < end; at++) if ((bytes[at] ?? 0) >= 0x80) return undefined;
   return asciiText(bytes, start, end);
+}
+
+/** The names that requests are asked for: keys of the protocol and of signature defs. */
+const NAMES = new Map<string, Uint8Array>();
+const MOST_NAMES = 1_024;
+
+function utf8Of(name: string): Uint8Array {
+  let bytes = NAMES.get(name);
+  if (bytes === undefined) {
+    bytes = encoder.encode(name);
+    if (NAMES.size < MOST_NAMES) NAMES.set(name, bytes);
+  }
+  return bytes;
 }

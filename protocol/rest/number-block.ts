@@ -1,5 +1,6 @@
 import { FastDecimal } from "./fast-decimal.ts";
 import { asciiText, numberValue, scanNumber } from "./json-number.ts";
+import { scratchFloat64 } from "./scratch.ts";
 
 /** An array of numbers, nested to one depth everywhere and of one size at each: `values[from … to)` in row-major order. */
 export interface NumberBlock {
@@ -39,7 +40,7 @@ const LONGEST_WHOLE = 9;
  */
 export class NumberBlocks {
   readonly list: NumberBlock[] = [];
-  values = new Float64Array(64);
+  values = scratchFloat64(64);
   readonly #bytes: Uint8Array;
   readonly #decimal: FastDecimal;
   #used = 0;

@@ -3,6 +3,7 @@ import { scanNumber } from "./json-number.ts";
 import { scanString } from "./json-string.ts";
 import { NumberBlocks } from "./number-block.ts";
 import { parseError } from "./parse-error.ts";
+import { scratchInt32 } from "./scratch.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -38,7 +39,7 @@ function afterByteOrderMark(bytes: Uint8Array): number {
 class Parser {
   readonly #bytes: Uint8Array;
   readonly #blocks: NumberBlocks | undefined;
-  #words = new Int32Array(96);
+  #words = scratchInt32(96);
   #length = 0;
   #at: number;
   /** The open container; while it is open, its third word holds the container around it. */

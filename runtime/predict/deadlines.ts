@@ -1,8 +1,10 @@
+import type { CancelSignal } from "../../protocol/cancel-signal.ts";
 import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
 import type { Clock } from "../ports.ts";
 
-/** The time that one request has; `end` is called exactly once, whatever happened. */
-export interface Deadline {
+/** The time that one request has, itself what ends its inference; `end` is called exactly once, whatever happened. */
+export interface Deadline extends CancelSignal {
+  /** The same as the platform's own signal, made when it is asked for. */
   readonly signal: AbortSignal;
   /** Ends the request before its time. */
   readonly cancel: (reason: AshoreError) => void;
@@ -47,7 +49,7 @@ export class Deadlines {
       // A request that ends meanwhile leaves the set, and the iteration goes on to what began after it.
       if (left > 0) await this.#clock.sleep(left, { signal: this.#closing.signal }).catch(() => undefined);
       if (this.#closing.signal.aborted) break;
-      if (this.#open.delete(first)) first.expire(this.#milliseconds);
+      if (this.#open.delete(first)) first.cancel(new AshoreError("DEADLINE_EXCEEDED", `The request did not end within ${this.#milliseconds} ms.`));
     }
     this.#isWaiting = false;
   }
@@ -55,9 +57,11 @@ export class Deadlines {
 
 class OpenDeadline implements Deadline {
   readonly expires: number;
-  readonly #controller = new AbortController();
+  reason: AshoreError | undefined;
   readonly #caller: AbortSignal | undefined;
   readonly #open: Set<OpenDeadline>;
+  readonly #listeners: (() => void)[] = [];
+  #controller: AbortController | undefined;
 
   constructor(expires: number, caller: AbortSignal | undefined, open: Set<OpenDeadline>) {
     this.expires = expires;
@@ -67,20 +71,38 @@ class OpenDeadline implements Deadline {
     else caller?.addEventListener("abort", this.#follow);
   }
 
+  get aborted(): boolean {
+    return this.reason !== undefined;
+  }
+
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.reason !== undefined) this.#controller.abort(this.reason);
+    }
     return this.#controller.signal;
   }
 
-  expire(milliseconds: number): void {
-    this.#controller.abort(new AshoreError("DEADLINE_EXCEEDED", `The request did not end within ${milliseconds} ms.`));
+  addEventListener(_: "abort", listener: () => void): void {
+    this.#listeners.push(listener);
   }
+
+  removeEventListener(_: "abort", listener: () => void): void {
+    const at = this.#listeners.indexOf(listener);
+    if (at >= 0) this.#listeners.splice(at, 1);
+  }
+
+  readonly cancel = (reason: AshoreError): void => {
+    if (this.reason !== undefined) return;
+    this.reason = reason;
+    this.#controller?.abort(reason);
+    for (const listener of this.#listeners.splice(0)) listener();
+  };
 
   end(): void {
     this.#open.delete(this);
     this.#caller?.removeEventListener("abort", this.#follow);
   }
-
-  readonly cancel = (reason: AshoreError): void => this.#controller.abort(reason);
 
   readonly #follow = (): void => this.cancel(asAshoreError(this.#caller?.reason, "CANCELLED"));
 }

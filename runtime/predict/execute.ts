@@ -1,7 +1,7 @@
 import { AshoreError } from "../../protocol/errors.ts";
 import type { NamedTensors, Tensor } from "../../protocol/tensor.ts";
 import type { Servable } from "../activate/index.ts";
-import type { WithSignal } from "../ports.ts";
+import type { RunOptions } from "../ports.ts";
 import { fromEngine } from "./from-engine.ts";
 import type { Signature } from "./signature.ts";
 import { toEngine } from "./to-engine.ts";
@@ -10,7 +10,7 @@ import { toEngine } from "./to-engine.ts";
  * Runs a signature def: tensors by its input keys in its dtypes in, tensors by its output keys in its dtypes out.
  * @throws INVALID_ARGUMENT, UNIMPLEMENTED, and what the engine throws
  */
-export async function execute(servable: Servable, signature: Signature, inputs: NamedTensors, options: WithSignal): Promise<NamedTensors> {
+export async function execute(servable: Servable, signature: Signature, inputs: NamedTensors, options: RunOptions): Promise<NamedTensors> {
   const feeds: Record<string, Tensor> = {};
   for (const port of signature.inputs) {
     const tensor = inputs[port.key];

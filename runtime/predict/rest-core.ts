@@ -1,26 +1,32 @@
 import { asAshoreError, AshoreError, canonicalCode, httpStatus, type CanonicalCode } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import {
+  checkClassifySignature,
+  checkRegressSignature,
   CORS_HEADERS,
   NOT_FOUND_PAGE,
   parseRequestBody,
   parseRestPath,
   preflightStatus,
+  readExamples,
   readPredictInputs,
   readSimplePredictInputs,
   REST_CONTENT_TYPE,
+  serializeExamples,
+  writeClassifyAnswer,
   writeErrorBody,
   writeModelList,
   writeModelMetadata,
   writeModelStatus,
   writePredictAnswer,
+  writeRegressAnswer,
   writeSimplePredictAnswer,
   type ModelSelector,
   type RequestBody,
   type RestRoute,
 } from "../../protocol/rest/index.ts";
 import type { Manager, Servable } from "../activate/index.ts";
-import type { Clock, WithSignal } from "../ports.ts";
+import type { Clock, RunOptions, WithSignal } from "../ports.ts";
 import { Deadlines } from "./deadlines.ts";
 import { execute } from "./execute.ts";
 import { gunzipBody } from "./request-body.ts";
@@ -77,7 +83,7 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
         return simplePredict(await bodyOf(request), request, signal);
       case "classify":
       case "regress":
-        return classifyOrRegress(route, await bodyOf(request));
+        return classifyOrRegress(route.kind, route, await bodyOf(request), request, signal);
       case "metadata":
         return withServable(manager, route.model, route, async ({ version, manifest: { signatureDefs } }) =>
           success(writeModelMetadata({ model: route.model, version, signatureDefs }), version),
@@ -112,14 +118,15 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     });
   }
 
-  /** Graph models of TF.js have no parser of tf.Example, which is what these two feed; all else is checked as usual. */
-  function classifyOrRegress(route: ModelSelector & { readonly kind: string }, body: RequestBody): Promise<Outcome> {
-    return withServable(manager, route.model, route, async ({ manifest, version }) => {
-      const name = body.signatureName || "serving_default";
-      const error = Object.hasOwn(manifest.signatureDefs, name)
-        ? new AshoreError("UNIMPLEMENTED", `${route.kind} feeds a model with serialized tf.Example, which models on a device do not take; use predict.`)
-        : new AshoreError("INVALID_ARGUMENT", `No signature was found with the name: ${name}`);
-      return failure(error, version);
+  function classifyOrRegress(kind: "classify" | "regress", route: ModelSelector, body: RequestBody, request: RestRequest, signal: AbortSignal | undefined): Promise<Outcome> {
+    const sent = readExamples(body);
+    const isClassify = kind === "classify";
+    return run(route, request, signal, async (servable, options) => {
+      const signature = signatureOf(servable.manifest, body.signatureName, "No signature was found with the name: %");
+      if (isClassify) checkClassifySignature(signature.def);
+      else checkRegressSignature(signature.def);
+      const outputs = await execute(servable, signature, { inputs: serializeExamples(sent) }, options);
+      return isClassify ? writeClassifyAnswer(outputs, sent.examples.length) : writeRegressAnswer(outputs, sent.examples.length);
     });
   }
 
@@ -128,10 +135,11 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     selector: ModelSelector,
     { onGone }: RestRequest,
     signal: AbortSignal | undefined,
-    infer: (servable: Servable, options: WithSignal) => Promise<Uint8Array<ArrayBuffer>>,
+    infer: (servable: Servable, options: RunOptions) => Promise<Uint8Array<ArrayBuffer>>,
   ): Promise<Outcome> {
     const deadline = deadlines.begin(signal);
     onGone?.(deadline.cancel);
+    const options: RunOptions = { signal: deadline };
     try {
       return await withServable(
         manager,
@@ -139,7 +147,7 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
         selector,
         async (servable) => {
           try {
-            return success(await infer(servable, deadline), servable.version);
+            return success(await infer(servable, options), servable.version);
           } catch (thrown) {
             const error = asAshoreError(thrown);
             if (error.code === "ENGINE_CRASHED") throw error;

@@ -27,12 +27,13 @@ const LAID_OUT = new WeakMap<SignatureDef, Signature>();
 
 /**
  * The signature def that a request names; `""` and undefined mean `serving_default` (spec: `Server::Predict`).
- * @throws INVALID_ARGUMENT, in TensorFlow Serving's words
+ * @param missing TensorFlow Serving's words where there is none, `%` for its name
+ * @throws INVALID_ARGUMENT
  */
-export function signatureOf({ signatureDefs }: Manifest, name: string | undefined): Signature {
+export function signatureOf({ signatureDefs }: Manifest, name: string | undefined, missing = 'Serving signature name: "%" not found in signature def'): Signature {
   const asked = name === undefined || name === "" ? DEFAULT_SIGNATURE : name;
   const def = Object.hasOwn(signatureDefs, asked) ? signatureDefs[asked] : undefined;
-  if (def === undefined) throw new AshoreError("INVALID_ARGUMENT", `Serving signature name: "${asked}" not found in signature def`);
+  if (def === undefined) throw new AshoreError("INVALID_ARGUMENT", missing.replace("%", () => asked));
   let signature = LAID_OUT.get(def);
   if (signature === undefined) LAID_OUT.set(def, (signature = layOut(asked, def)));
   return signature;

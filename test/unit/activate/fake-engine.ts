@@ -39,7 +39,7 @@ export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute }: Fake
         lost: lost.promise,
         closed: false,
         run: async (feeds, fetches, { signal } = {}) => {
-          signal?.throwIfAborted();
+          if (signal?.aborted) throw signal.reason as Error;
           if (compute === undefined) return {};
           const aborted = deferred<never>();
           signal?.addEventListener("abort", () => aborted.reject(signal.reason as Error));

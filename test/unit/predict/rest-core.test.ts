@@ -13,6 +13,8 @@ const info = (name: string, dtype: SignatureDef["inputs"][string]["dtype"]): Sig
 const DEFS: Record<string, SignatureDef> = {
   serving_default: { methodName: "tensorflow/serving/predict", inputs: { x: info("x", "float32") }, outputs: { y: info("y", "float32") } },
   ids: { methodName: "tensorflow/serving/predict", inputs: { id: info("id", "int64") }, outputs: { id: info("out", "int64") } },
+  classes: { methodName: "", inputs: { inputs: info("examples", "string") }, outputs: { scores: info("scores", "float32") } },
+  numbers: { methodName: "", inputs: { inputs: info("examples", "string") }, outputs: { outputs: info("outputs", "float32") } },
   nothing: { methodName: "", inputs: {}, outputs: { y: info("y", "float32") } },
 };
 const MANIFEST: Manifest = { schemaVersion: 1, model: modelName("m"), version: version(1), created: "2026-01-01T00:00:00Z", signatureDefs: DEFS, assets: [], selfTest: null, warmup: [], variants: [] };
@@ -166,11 +168,19 @@ describe("answers", () => {
     expect((await (await bench({ m: [1], n: [1] })).ask("POST", "/predict", '{"input":[1]}')).status).toBe(404);
   });
 
-  test("classify is checked as TensorFlow Serving does, and then says that it is not to be had here", async () => {
-    const b = await bench({ m: [1] });
+  test("classify and regress: examples before the model, the model before the signature def", async () => {
+    const scores: NamedTensors = { "scores:0": { dtype: "float32", shape: [2, 1], data: Float32Array.of(0.5, 0.25) }, "outputs:0": { dtype: "float32", shape: [2], data: Float32Array.of(3.5, 4) } };
+    let fed: NamedTensors = {};
+    const b = await bench({ m: [1] }, { compute: async (feeds) => ((fed = feeds), scores) });
+    expect(errorOf((await b.ask("POST", "/v1/models/n:classify", "{}")).text)).toContain("key 'examples' is expected");
     expect((await b.ask("POST", "/v1/models/n:classify", '{"examples":[{}]}')).status).toBe(404);
-    expect((await b.ask("POST", "/v1/models/m:classify", '{"examples":[{}]}')).status).toBe(501);
     expect(errorOf((await b.ask("POST", "/v1/models/m:regress", '{"signature_name":"s","examples":[{}]}')).text)).toBe("No signature was found with the name: s");
+    expect((await b.ask("POST", "/v1/models/m:classify", '{"examples":[{}]}')).status).toBe(400);
+    const two = '"examples":[{"a":1.0},{"a":2.0}]}';
+    expect(JSON.parse((await b.ask("POST", "/v1/models/m:classify", `{"signature_name":"classes",${two}`)).text)).toEqual({ results: [[["", 0.5]], [["", 0.25]]] });
+    expect(fed["examples:0"]).toMatchObject({ dtype: "string", shape: [2] });
+    const regressed = await b.ask("POST", "/v1/models/m:regress", `{"signature_name":"numbers",${two}`);
+    expect([JSON.parse(regressed.text), regressed.headers["x-ashore-model-version"]]).toEqual([{ results: [3.5, 4] }, "1"]);
   });
 
   test("gzip bodies are unpacked, and bounded", async () => {
