@@ -58,13 +58,13 @@ export function createLoader(ports: LoaderPorts): Load {
       const hosted = await ports.engine.load(bytes, { backend, signal });
       try {
         if (hosted.backend !== backend) throw new AshoreError("BACKEND_UNAVAILABLE", `The engine gave ${hosted.backend} where ${backend} was asked for.`);
-        if (!skipSelfTest) {
-          tell("self-test");
-          await runSelfTest(manifest, hosted, { signal });
-        }
         if (skipSelfTest || manifest.selfTest === null) {
           tell("warm-up");
           await warmUp(manifest, hosted, { signal });
+        } else {
+          // Its inference is the warm-up too.
+          tell("self-test");
+          await runSelfTest(manifest, manifest.selfTest, hosted, { signal });
         }
         return { model, version: wanted.version, digest: wanted.digest, manifest, backend, hosted };
       } catch (thrown) {

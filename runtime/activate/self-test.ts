@@ -1,15 +1,14 @@
 import { AshoreError } from "../../protocol/errors.ts";
-import type { Manifest, SignatureDef } from "../../protocol/manifest.ts";
+import type { Manifest, SelfTest, SignatureDef } from "../../protocol/manifest.ts";
 import { selfTestFault, selfTestInputs } from "../../protocol/self-test.ts";
 import type { NamedTensors, Tensor } from "../../protocol/tensor.ts";
 import type { HostedModel, WithSignal } from "../ports.ts";
 
 /**
- * Computes what the publisher's machine computed, and compares. A manifest without a self-test proves nothing and passes.
+ * Computes what the publisher's machine computed, and compares.
  * @throws SELF_TEST_FAILED with what is wrong, and whatever the engine throws
  */
-export async function runSelfTest({ selfTest, signatureDefs, model, version }: Manifest, hosted: HostedModel, options: WithSignal): Promise<void> {
-  if (selfTest === null) return;
+export async function runSelfTest({ signatureDefs, model, version }: Manifest, selfTest: SelfTest, hosted: HostedModel, options: WithSignal): Promise<void> {
   const def = signatureDefs[selfTest.signatureDef];
   if (def === undefined) throw new AshoreError("SELF_TEST_FAILED", `The self-test of ${model} version ${version} is for the signature def ${selfTest.signatureDef}, which it does not have.`);
   const outputs = await runSignature(hosted, def, selfTestInputs(selfTest, def), options);

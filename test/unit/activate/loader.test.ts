@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { digestOfHex } from "../../../protocol/digest.ts";
+import { AshoreError, type ErrorCode } from "../../../protocol/errors.ts";
+import type { Backend, Manifest, Variant } from "../../../protocol/manifest.ts";
+import { modelName, version } from "../../../protocol/names.ts";
+import type { NamedTensors } from "../../../protocol/tensor.ts";
+import { chooseVariant, createLoader } from "../../../runtime/activate/index.ts";
+import type { RuntimeEvent } from "../../../runtime/ports.ts";
+import { fakeEngine, type FakeModel } from "./fake-engine.ts";
+
+const DIGEST = digestOfHex("a".repeat(64));
+const blob = { mediaType: "application/octet-stream", digest: DIGEST, size: 0, encodings: [{ codec: "identity", digest: DIGEST, size: 0 }] };
+const variant = (name: string, backends?: Backend[]): Variant => ({ name, format: "tfjs-graph-model", graph: blob, index: blob, shards: [], ...(backends === undefined ? {} : { backends }) });
+const MANIFEST: Manifest = {
+  schemaVersion: 1,
+  model: modelName("m"),
+  version: version(1),
+  created: "2026-01-01T00:00:00Z",
+  signatureDefs: { serving_default: { methodName: "", inputs: { x: { name: "x:0", dtype: "float32", shape: [-1] } }, outputs: { y: { name: "y:0", dtype: "float32", shape: [-1] } } } },
+  assets: [],
+  selfTest: { signatureDef: "serving_default", seed: 1, inputs: { x: { shape: [1] } }, outputs: { y: { shape: [1], finite: true, samples: [[0, 7]], atol: 0, rtol: 0 } } },
+  warmup: [],
+  variants: [variant("float32")],
+};
+
+type Answer = number | ErrorCode;
+
+/** Loads on an engine whose backends answer so; says on what, and what was run. */
+async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANIFEST, proved }: { manifest?: Manifest; proved?: Backend } = {}) {
+  const runs: string[] = [];
+  const events: RuntimeEvent[] = [];
+  const engine = fakeEngine({
+    backends: Object.keys(answers) as Backend[],
+    compute: async (_, __, model: FakeModel): Promise<NamedTensors> => {
+      runs.push(model.backend);
+      const answer = answers[model.backend] ?? 0;
+      if (typeof answer === "string") throw new AshoreError(answer, `made to fail on ${model.backend}`);
+      return { "y:0": { dtype: "float32", shape: [1], data: Float32Array.of(answer) } };
+    },
+  });
+  const loader = createLoader({
+    engine,
+    readManifest: async () => manifest,
+    readVariant: async () => ({ graph: new Uint8Array(), index: new Uint8Array(), shards: [] }),
+    proved: () => proved,
+    report: (event) => void events.push(event),
+  });
+  const result = await loader(MANIFEST.model, { version: MANIFEST.version, digest: DIGEST }, { signal: new AbortController().signal }).then(
+    ({ backend }) => backend,
+    (thrown: unknown) => thrown,
+  );
+  const phases = events.flatMap((event) => (event.type === "progress" ? [event.phase] : []));
+  return { result, runs, phases, open: engine.models.filter(({ closed }) => !closed).length };
+}
+
+describe("loading a version", () => {
+  test("the first backend that computes what was published serves", async () => {
+    expect(await load({ wasm: 7, cpu: 7 })).toEqual({ result: "wasm", runs: ["wasm"], phases: ["load", "self-test"], open: 1 });
+  });
+
+  test("wrong numbers on one backend: the next, and the first is closed", async () => {
+    expect(await load({ wasm: 8, cpu: 7 })).toMatchObject({ result: "cpu", runs: ["wasm", "cpu"], open: 1 });
+  });
+
+  test("a backend on which the engine dies: the next", async () => {
+    expect(await load({ wasm: "ENGINE_CRASHED", cpu: 7 })).toMatchObject({ result: "cpu", open: 1 });
+  });
+
+  test.each<[string, Partial<Record<Backend, Answer>>, ErrorCode]>([
+    ["wrong everywhere", { wasm: 8, cpu: 9 }, "SELF_TEST_FAILED"],
+    ["not a number", { cpu: NaN }, "SELF_TEST_FAILED"],
+    ["dead everywhere", { wasm: "ENGINE_CRASHED", cpu: "ENGINE_CRASHED" }, "ENGINE_CRASHED"],
+    ["wrong here, missing there", { wasm: "BACKEND_UNAVAILABLE", cpu: 8 }, "SELF_TEST_FAILED"],
+    ["its own input refused", { cpu: "INVALID_ARGUMENT" }, "SELF_TEST_FAILED"],
+    ["no backend to be had", { wasm: "BACKEND_UNAVAILABLE" }, "BACKEND_UNAVAILABLE"],
+  ])("%s: %o is %s, and nothing is left open", async (_, answers, code) => {
+    const { result, open } = await load(answers);
+    expect(result).toMatchObject({ code });
+    expect(open).toBe(0);
+  });
+
+  test("a fault that no other backend would mend ends the load at once", async () => {
+    const { result, runs } = await load({ wasm: "STORE_FAILED", cpu: 7 });
+    expect(result).toMatchObject({ code: "STORE_FAILED" });
+    expect(runs).toEqual(["wasm"]);
+  });
+
+  test("a version that was proved here before is not tested again, but warmed up, on the backend that it was proved on", async () => {
+    expect(await load({ wasm: 8, cpu: 8 }, { proved: "cpu" })).toEqual({ result: "cpu", runs: ["cpu"], phases: ["load", "warm-up"], open: 1 });
+  });
+
+  test("without a self-test one made-up inference warms up, and a refused one is nobody's fault", async () => {
+    const manifest = { ...MANIFEST, selfTest: null };
+    expect(await load({ cpu: 1 }, { manifest })).toMatchObject({ result: "cpu", runs: ["cpu"], phases: ["load", "warm-up"] });
+    expect(await load({ cpu: "INVALID_ARGUMENT" }, { manifest })).toMatchObject({ result: "cpu" });
+    expect((await load({ cpu: "ENGINE_CRASHED" }, { manifest })).result).toMatchObject({ code: "ENGINE_CRASHED" });
+  });
+});
+
+describe("the variant", () => {
+  test("is the first that a backend of the host may run", () => {
+    const manifest = { ...MANIFEST, variants: [variant("a", ["webgpu"]), variant("b", ["cpu", "wasm"]), variant("c")] };
+    expect(chooseVariant(manifest, ["wasm", "cpu"])).toMatchObject({ variant: { name: "b" }, backends: ["wasm", "cpu"] });
+    expect(chooseVariant(manifest, ["webgpu", "wasm"])).toMatchObject({ variant: { name: "a" }, backends: ["webgpu"] });
+    expect(chooseVariant({ ...manifest, variants: [variant("a", ["webgpu"])] }, ["wasm"])).toBeUndefined();
+  });
+});
