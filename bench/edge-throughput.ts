@@ -5,9 +5,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import autocannon from "autocannon";
 import { writeLinearModel } from "../test/support/make-model.ts";
+import { ROOT } from "../test/support/root.ts";
 import { answersWith, LINEAR_BODY, openWorkshop } from "../test/support/workshop.ts";
 import { median, printRatio } from "./support/ratios.ts";
 
@@ -18,7 +19,7 @@ const peer = await startPeer();
 
 async function startPeer(): Promise<{ readonly url: string; stop(): void }> {
   await writeLinearModel(workshop.path("peer"), 0.5, 2);
-  const script = fileURLToPath(new URL("../bench/support/fastify-peer.mjs", import.meta.url));
+  const script = join(ROOT, "bench/support/fastify-peer.mjs");
   const child = spawn(process.execPath, [script, workshop.path("peer")], { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
   return { url: line.replace(/^.* on /, ""), stop: () => child.kill() };

@@ -1,10 +1,9 @@
 import { cp, mkdir } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { mulberry32 } from "../../protocol/self-test.ts";
+import { ROOT } from "./root.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const HUMAN = join(ROOT, "node_modules/@vladmandic/human/models");
 const BASIC_PITCH = join(ROOT, "node_modules/@spotify/basic-pitch/model");
 
@@ -35,7 +34,7 @@ export interface Expected {
 
 /** Reference answers of plain TF.js on `cpu`, kept beside the repository; undefined where that folder is not there. */
 export function expectedAnswers(name: RealModel): Expected | undefined {
-  const file = join(dirname(ROOT.replace(/\/$/, "")), "shared", "models", name, "1", "expected.json");
+  const file = join(dirname(ROOT), "shared", "models", name, "1", "expected.json");
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Expected) : undefined;
 }
 
