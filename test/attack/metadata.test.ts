@@ -187,9 +187,12 @@ describe("mix and match", () => {
     const other = structuredClone(repository.of("serving")) as ReturnType<TestRepository["of"]> & { targets: Record<string, { length: number }> };
     // As long as the named one, so that its length gives nothing away.
     other.targets["serving/digits.json"] = { ...other.targets["serving/digits.json"], length: 9 };
-    sending("3.serving.json", signedBy(other, repository.keysOf("serving")));
+    let bytes = signedBy(other, repository.keysOf("serving"));
+    // A DER signature has one of a few lengths.
+    while (bytes.length !== repository.file("serving").length) bytes = signedBy(other, repository.keysOf("serving"));
+    sending("3.serving.json", bytes);
     await trust.poll();
-    await expect(trust.find("serving/digits.json")).rejects.toMatchObject({ code: expect.stringMatching(/METADATA_MISMATCH|LIMIT_EXCEEDED/) as unknown });
+    await expect(trust.find("serving/digits.json")).rejects.toMatchObject({ code: "METADATA_MISMATCH" });
     await heals();
   });
 
