@@ -145,7 +145,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   function keeperOf(name: ModelName): ModelKeeper {
     let keeper = keepers.get(name);
     if (keeper === undefined) {
-      keepers.set(name, (keeper = new ModelKeeper(name, { clock, random, report, trust, journal, blobs, fetcher, manager, syncSoon: () => poller.wake() })));
+      keepers.set(name, (keeper = new ModelKeeper(name, { clock, random, report, trust, journal, blobs, fetcher, manager, closing: poller.signal, syncSoon: () => poller.wake() })));
       manager.track(name);
     }
     return keeper;
@@ -196,6 +196,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   /** One look for news, with everything that comes of it. What fails for one model does not stop the others. */
   async function takeNews(signal: AbortSignal): Promise<boolean> {
+    for (const keeper of keepers.values()) keeper.retry();
     const news = await trust.poll({ signal });
     if (news.pinned !== undefined) report({ type: "trust", what: "pinned", detail: news.pinned });
     if (news.trustReset) report({ type: "trust", what: "reset", detail: `The root of ${server} is another one than before; what the old one said is dropped, and held versions go on until the new one names some.` });

@@ -15,7 +15,9 @@ export interface ModelView {
   /** What the publisher signed for each version; a version counts only where it and the serving config agree. */
   readonly published: ReadonlyMap<number, TargetInfo>;
   readonly record: JournalModel;
-  /** Digests that cannot be loaded now, beside those that the journal remembers. */
+  /** Digests that this host cannot run, beside those that the journal remembers as failed. */
+  readonly unable: ReadonlySet<Digest>;
+  /** Digests that could not be loaded just now, and may be later. */
   readonly unfit: ReadonlySet<Digest>;
 }
 
@@ -45,17 +47,18 @@ export interface DesiredVersions {
 export function desiredVersions(view: ModelView): DesiredVersions {
   const { config, record, floor, metadataVersion } = view;
   const blocked = new Set(config?.blocked);
-  const failed = new Set([...record.failed, ...view.unfit]);
+  const lost = new Set([...record.failed, ...view.unable]);
+  const failed = new Set([...lost, ...view.unfit]);
   const held = [...record.held].sort((a, b) => b.version - a.version);
   const able = held.filter(({ manifest }) => !blocked.has(digestOf(manifest)) && !failed.has(digestOf(manifest)));
   const wanted = config === undefined ? [] : aspired(agreed(config, view.published), { floor, bucket: view.bucket, held: new Set(held.map(({ version }) => version)), failed });
 
-  const served = able.find(({ version }) => version === record.served?.version);
+  const served = held.find(({ version, manifest }) => version === record.served?.version && !blocked.has(digestOf(manifest)) && !lost.has(digestOf(manifest)));
   const isLowered = metadataVersion > (record.served?.metadataVersion ?? 0) && !wanted.some(({ version }) => version === served?.version);
   const latestFloor = served === undefined || isLowered ? 0 : served.version;
 
   const here = wanted.filter((one) => held.some((other) => same(one, other)));
-  const loaded = here.some(({ version }) => version >= latestFloor) || servesNothing(config) ? here : [...here, ...standIn(able, Math.max(floor, latestFloor), served)];
+  const loaded = here.some(({ version }) => version >= latestFloor) || servesNothing(config) ? here : [...here, ...standIn(able, Math.max(floor, latestFloor), served?.version)];
   const previous = able.find((one) => !wanted.some((other) => same(one, other)) && !loaded.some((other) => same(one, other)));
   return {
     aspired: wanted,
@@ -78,8 +81,8 @@ function agreed(config: ServingConfig, published: ReadonlyMap<number, TargetInfo
 }
 
 /** Below the publisher's floor only the version that answers now goes on, until another can. */
-function standIn(able: readonly AspiredVersion[], floor: number, served: AspiredVersion | undefined): readonly AspiredVersion[] {
-  const newest = able.find(({ version }) => version >= floor) ?? served;
+function standIn(able: readonly AspiredVersion[], floor: number, served: Version | undefined): readonly AspiredVersion[] {
+  const newest = able.find(({ version }) => version >= floor) ?? able.find(({ version }) => version === served);
   return newest === undefined ? [] : [newest];
 }
 

@@ -45,7 +45,7 @@ export function createLoader(ports: LoaderPorts): Load {
         const error = asAshoreError(thrown);
         if (!isBackendFault(error)) throw error;
         faults.push(error);
-        ports.report({ type: "problem", model, version: wanted.version, error });
+        if (faults.length < backends.length) ports.report({ type: "problem", model, version: wanted.version, error });
       }
     }
     throw verdict(model, wanted, faults);

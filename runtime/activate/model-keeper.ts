@@ -1,6 +1,7 @@
 import type { AspiredVersion } from "../../protocol/aspired.ts";
 import { digestOfHex, type Digest } from "../../protocol/digest.ts";
 import { asAshoreError, AshoreError } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import { bucketOf, rolloutSalt } from "../../protocol/rollout.ts";
 import { manifestPath, parseServingConfig, servingConfigPath, type ServingConfig, type TargetInfo } from "../../protocol/serving-config.ts";
@@ -20,6 +21,8 @@ export interface ModelKeeperPorts extends Pick<Ports, "clock" | "random" | "repo
   readonly blobs: BlobStore;
   readonly fetcher: VersionFetcher;
   readonly manager: Manager;
+  /** Aborted when the runtime is closed. */
+  readonly closing: AbortSignal;
   /** Asks for a sync soon: something that was held is gone. */
   readonly syncSoon: () => void;
 }
@@ -35,7 +38,7 @@ export class ModelKeeper {
   #published: ReadonlyMap<number, TargetInfo> = new Map();
   /** Digests that this host cannot run, as long as it lives. */
   readonly #unable = new Set<Digest>();
-  /** Digests that failed for a reason that may pass; tried again with the next sync. */
+  /** Digests that failed for a reason that may pass; tried again soon, and with the next look for news. */
   readonly #unfit = new Set<Digest>();
   /** Damaged versions whose healing was asked for, each once until it is AVAILABLE again. */
   readonly #healing = new Set<Version>();
@@ -69,7 +72,6 @@ export class ModelKeeper {
 
   /** Takes in what trusted metadata says now; what fails is told too. @throws what fetching and storing the serving config throw */
   async refresh(target: TrustedTarget | undefined, options: WithSignal): Promise<void> {
-    this.#unfit.clear();
     if (target === undefined) {
       this.#vanished();
       return;
@@ -82,6 +84,13 @@ export class ModelKeeper {
       this.#problem(asAshoreError(thrown));
       throw thrown;
     }
+  }
+
+  /** Tries again what failed for a reason that may have passed. */
+  retry(): void {
+    if (this.#unfit.size === 0) return;
+    this.#unfit.clear();
+    this.apply();
   }
 
   /** Tells the manager what to have loaded now; safe to repeat. */
@@ -146,14 +155,16 @@ export class ModelKeeper {
 
   /** A version ended badly: the next lower one takes its place, and what can be healed is. */
   async failed({ version, digest }: Wanted, error: AshoreError): Promise<void> {
-    this.#problem(error, version);
     if (isVerdict(error)) await this.#fail(digest);
     else if (error.code === "BACKEND_UNAVAILABLE") this.#unable.add(digest);
     else if (error.code === "DIGEST_MISMATCH") {
       await this.#ports.journal.update((journal) => forgetVersion(journal, this.name, version));
       if (!this.#healing.has(version)) this.#ports.syncSoon();
       this.#healing.add(version);
-    } else this.#unfit.add(digest);
+    } else {
+      this.#unfit.add(digest);
+      void this.#ports.clock.sleep(LIMITS.retryCapMs, { signal: this.#ports.closing }).then(() => this.retry(), () => undefined);
+    }
     this.apply();
   }
 
@@ -181,7 +192,8 @@ export class ModelKeeper {
       bucket: this.#bucket,
       published: this.#published,
       record: this.#record,
-      unfit: new Set([...this.#unable, ...this.#unfit]),
+      unable: this.#unable,
+      unfit: this.#unfit,
     });
   }
 

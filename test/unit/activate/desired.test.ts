@@ -27,7 +27,7 @@ const record = (held: readonly number[], served: readonly [number, number] | nul
 const published = (...versions: readonly number[]): ReadonlyMap<number, TargetInfo> => new Map(versions.map((n) => [n, info(n)]));
 
 function decide(view: Partial<ModelView>): { missing: number[]; loaded: number[]; kept: number[]; floor: number } {
-  const full: ModelView = { config: undefined, metadataVersion: 1, floor: 0, bucket: 0, published: published(1, 2, 3, 4), record: record([]), unfit: new Set(), ...view };
+  const full: ModelView = { config: undefined, metadataVersion: 1, floor: 0, bucket: 0, published: published(1, 2, 3, 4), record: record([]), unable: new Set(), unfit: new Set(), ...view };
   const { missing, loaded, kept, latestFloor } = desiredVersions(full);
   const numbers = (list: readonly { readonly version: number }[]): number[] => list.map((one) => one.version);
   return { missing: numbers(missing), loaded: numbers(loaded), kept: numbers(kept), floor: latestFloor };
@@ -84,7 +84,14 @@ describe("what a device should fetch, load and keep", () => {
 
   test("a version that failed here stays out, and the next lower takes its place", () => {
     expect(decide({ config: config([1, 2]), record: record([1, 2], null, [2]) })).toMatchObject({ missing: [], loaded: [1] });
-    expect(decide({ config: config([1, 2]), record: record([1, 2], [1, 1]), unfit: new Set([digestOf(2)]) })).toMatchObject({ loaded: [1] });
+    expect(decide({ config: config([1, 2]), record: record([1, 2], [1, 1]), unable: new Set([digestOf(2)]) })).toMatchObject({ loaded: [1] });
+    expect(decide({ config: config([1, 2]), record: record([1, 2], [2, 1], [2]) })).toMatchObject({ loaded: [1], floor: 0 });
+  });
+
+  test("a version that cannot be loaded just now leaves its place to the next lower, but not to one below what answered last", () => {
+    expect(decide({ config: config([1, 2]), record: record([1, 2], [1, 1]), unfit: new Set([digestOf(2)]) })).toMatchObject({ loaded: [1], floor: 1 });
+    expect(decide({ config: config([1, 2]), record: record([1, 2], [2, 1]), unfit: new Set([digestOf(2)]) })).toMatchObject({ loaded: [1], floor: 2 });
+    expect(decide({ config: config([2]), record: record([2], [2, 1]), unfit: new Set([digestOf(2)]) })).toMatchObject({ loaded: [], floor: 2 });
   });
 
   test("while a damaged version is fetched again the newest whole one stands in", () => {

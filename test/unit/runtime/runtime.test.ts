@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { digestOfHex } from "../../../protocol/digest.ts";
+import { AshoreError } from "../../../protocol/errors.ts";
 import { modelName, version } from "../../../protocol/names.ts";
 import type { ServingConfig } from "../../../protocol/serving-config.ts";
 import { journalOf } from "../../../runtime/store/index.ts";
@@ -192,6 +193,25 @@ describe("a device", () => {
     expect(d.events.at(-1)).toMatchObject({ type: "sync", ok: false, error: { code: "NETWORK_FAILED" } });
     expect((await d.ask(1)).status).toBe(200);
     server.online = true;
+  });
+
+  test("a version that could not be read is tried again with the next look for news, with the server away too", async () => {
+    const disk = emptyDisk();
+    await (await started(disk)).runtime.close();
+    let isBroken = true;
+    const get: typeof disk.blobs.get = async (digest, options) => {
+      const bytes = await disk.blobs.get(digest, options);
+      if (isBroken && bytes?.byteLength === 8) throw new AshoreError("STORE_FAILED", "The disk hung.");
+      return bytes;
+    };
+    server.online = false;
+    const d = await started({ ...disk, blobs: { ...disk.blobs, get } });
+    expect((await d.ask(1)).status).toBe(503);
+    expect(d.runtime.status("line")?.[0]).toMatchObject({ version: 2, state: "END", error: { code: "STORE_FAILED" } });
+    isBroken = false;
+    await expect(d.runtime.sync()).rejects.toMatchObject({ code: "NETWORK_FAILED" });
+    await d.runtime.settled();
+    expect(await d.ask(1)).toEqual({ status: 200, version: "2", y: 3 });
   });
 
   test("holds only the models that it was told to", async () => {
