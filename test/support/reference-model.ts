@@ -19,7 +19,7 @@ export async function referenceAnswers(modelJson: string, feeds: NamedTensors, f
     const results = await model.executeAsync(inputs, [...fetches]);
     const answers: Record<string, Tensor> = {};
     [results].flat().forEach((result, i) => {
-      answers[fetches[i] ?? ""] = { dtype: result.dtype, shape: result.shape, data: result.dataSync<"float32">().slice() };
+      answers[fetches[i] ?? ""] = { dtype: result.dtype, shape: result.shape, data: copyOf(result.dataSync(), result.dtype) };
     });
     return answers;
   } finally {
@@ -27,6 +27,11 @@ export async function referenceAnswers(modelJson: string, feeds: NamedTensors, f
     model.dispose();
     if (before !== undefined && before !== "cpu") await setBackend(before);
   }
+}
+
+/** The plain JavaScript backend gives some of its answers as plain arrays. */
+function copyOf(data: ArrayLike<number>, dtype: string): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
+  return dtype === "int32" ? Int32Array.from(data) : Float32Array.from(data);
 }
 
 async function loadPlain(modelJson: string): Promise<GraphModel> {
