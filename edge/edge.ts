@@ -3,7 +3,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { createEdgeRuntime, type EdgeRuntimeOptions } from "./edge-runtime.ts";
 import { listen } from "./listener.ts";
-import { logEvent, type Log } from "./log.ts";
+import { eventLog, type Log } from "./log.ts";
 import { createRequestMetrics } from "./metrics.ts";
 import { readinessOf } from "./readiness.ts";
 
@@ -31,12 +31,13 @@ export interface Edge {
 export async function startEdge({ host = "127.0.0.1", port = 8501, log, report, ...options }: EdgeOptions, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Edge> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const tell = log === undefined ? undefined : eventLog(log);
   const { runtime, close } = await createEdgeRuntime({
     ...options,
     metrics: createRequestMetrics(registry),
     onEngineOutput: (line) => log?.debug({}, `engine: ${line}`),
     report: (event) => {
-      if (log !== undefined) logEvent(log, event);
+      tell?.(event);
       report?.(event);
     },
   });

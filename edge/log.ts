@@ -1,3 +1,4 @@
+import { LIMITS } from "../protocol/limits.ts";
 import type { RuntimeEvent } from "../runtime/index.ts";
 
 /** Where an edge tells what it does; pino's logger is one. */
@@ -8,8 +9,25 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** One line of log for each event: what changes is information, what goes wrong a warning with its code. */
-export function logEvent(log: Log, event: RuntimeEvent): void {
+/**
+ * One line of log for each event: what changes is information, what goes wrong a warning with its code. A fault that comes back
+ * at every look is a warning once, and until a look succeeds only detail; so is a look that failed for a fault told already.
+ */
+export function eventLog(log: Log): (event: RuntimeEvent) => void {
+  const told = new Set<string>();
+  const warnOnce = (fields: object, message: string, reason: string): void => {
+    if (told.has(reason)) log.debug(fields, message);
+    else log.warn(fields, message);
+    if (told.size >= LIMITS.toldFaults) told.clear();
+    told.add(reason);
+  };
+  return (event) => {
+    if (event.type === "sync" && event.ok) told.clear();
+    logEvent(log, warnOnce, event);
+  };
+}
+
+function logEvent(log: Log, warnOnce: (fields: object, message: string, reason: string) => void, event: RuntimeEvent): void {
   switch (event.type) {
     case "state": {
       const { model, status, backend } = event;
@@ -23,11 +41,11 @@ export function logEvent(log: Log, event: RuntimeEvent): void {
       return;
     case "sync":
       if (event.ok) log.debug({ changed: event.changed }, "looked for news");
-      else log.warn({ code: event.error.code }, `No news could be taken in: ${event.error.message}`);
+      else warnOnce({ code: event.error.code }, `No news could be taken in: ${event.error.message}`, event.error.message);
       return;
     case "problem": {
       const { model, version, error } = event;
-      log.warn({ code: error.code, ...(model === undefined ? {} : { model }), ...(version === undefined ? {} : { version }) }, error.message);
+      warnOnce({ code: error.code, ...(model === undefined ? {} : { model }), ...(version === undefined ? {} : { version }) }, error.message, error.message);
       return;
     }
     case "trust":

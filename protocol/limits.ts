@@ -65,4 +65,6 @@ export const LIMITS = {
   /** A device keeps at most this many failed digests in mind; the oldest is forgotten first. */
   failedDigests: 256,
   drainMs: 30_000,
+  /** Faults that a log remembers to have told. */
+  toldFaults: 256,
 } as const;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createEdgeRuntime, createRequestMetrics, type EdgeRuntime } from "../edge/index.ts";
-import { logEvent, type Log } from "../edge/log.ts";
+import { eventLog, type Log } from "../edge/log.ts";
 import type { AshoreError } from "../protocol/errors.ts";
 import type { App } from "./app.ts";
 
@@ -27,7 +27,7 @@ export function createEmbeddedRuntime({ dataDir, server, app, log, onLost }: Emb
     blobsDir: join(dataDir, "blobs"),
     fetch: (url, init) => app.fetch(new Request(url, init)),
     metrics: createRequestMetrics(app.metrics.registry),
-    report: (event) => logEvent(log, event),
+    report: eventLog(log),
     onLost,
     onEngineOutput: (line) => log.debug({}, `engine: ${line}`),
   });

@@ -66,13 +66,19 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     const began = metrics?.now() ?? 0;
     const outcome = await answer(route, request, signal).catch((thrown: unknown) => failure(thrown));
     metrics?.request({
-      model: "model" in route && manager.has(route.model) ? route.model : undefined,
+      model: modelOf(route),
       version: outcome.version,
       api: route.kind === "simple" ? "predict" : route.kind === "predict" || route.kind === "classify" || route.kind === "regress" ? route.kind : "",
       status: outcome.code,
       microseconds: (metrics.now() - began) * 1000,
     });
     return { status: outcome.status, headers: headersOf(outcome), body: outcome.body };
+  }
+
+  /** For metrics: a model that is there, so that callers cannot make up series. */
+  function modelOf(route: Routed): string | undefined {
+    if (route.kind === "simple") return manager.names()[0];
+    return "model" in route && manager.has(route.model) ? route.model : undefined;
   }
 
   async function answer(route: Routed, request: RestRequest, signal: AbortSignal | undefined): Promise<Outcome> {
