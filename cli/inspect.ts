@@ -35,7 +35,7 @@ export function inspectCommand(io: Io): Command {
 }
 
 async function inspectFolder(folder: string, options: WithSignal): Promise<ModelSummary> {
-  const { graph, tensors, signatureDefs, assets } = await importModel(folder, options);
+  const { graph, tensors, signatureDefs, assets } = await importModel(folder, { signal: options.signal, unsupportedOps: "accept" });
   return {
     name: folder,
     signatureDefs,

@@ -1,7 +1,6 @@
 import { AshoreError } from "../../protocol/errors.ts";
-import type { WithSignal } from "../ports.ts";
 import { detectFormat } from "./detect-format.ts";
-import type { ImportedModel } from "./imported-model.ts";
+import type { ImportedModel, ImportOptions } from "./imported-model.ts";
 import { importTfjsGraphModel } from "./tfjs-graph-model.ts";
 
 /**
@@ -9,7 +8,7 @@ import { importTfjsGraphModel } from "./tfjs-graph-model.ts";
  * @throws MODEL_INCOMPLETE while it is still being copied; MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, UNIMPLEMENTED,
  * LIMIT_EXCEEDED for what waiting does not mend; CANCELLED
  */
-export async function importModel(folder: string, options: WithSignal = {}): Promise<ImportedModel> {
+export async function importModel(folder: string, options: ImportOptions = {}): Promise<ImportedModel> {
   switch (await detectFormat(folder)) {
     case "tfjs-graph-model":
       return importTfjsGraphModel(folder, options);

@@ -1,5 +1,11 @@
 import type { SignatureDef } from "../../protocol/manifest.ts";
 import type { IndexedTensor } from "../../protocol/tensor-index.ts";
+import type { WithSignal } from "../ports.ts";
+
+export interface ImportOptions extends WithSignal {
+  /** What to do with operations that TF.js lacks: `refuse` (default), or `accept`, to look at a model that cannot run. */
+  readonly unsupportedOps?: "refuse" | "accept";
+}
 
 /** A weight as TF.js stores it: quantised bytes stay quantised. */
 export interface ImportedTensor extends Pick<IndexedTensor, "name" | "dtype" | "shape" | "quantization"> {

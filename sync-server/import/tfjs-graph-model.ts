@@ -4,9 +4,8 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { parseGraphFile, type GraphTopology } from "../../protocol/graph.ts";
 import { schemaError } from "../../protocol/manifest.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
-import type { WithSignal } from "../ports.ts";
 import { allNodes } from "./graph-nodes.ts";
-import type { ImportedModel, ImportedTensor } from "./imported-model.ts";
+import type { ImportedModel, ImportedTensor, ImportOptions } from "./imported-model.ts";
 import { signatureDefsOf, signatureSchema, type Signature } from "./signature-defs.ts";
 import { openSourceFolder } from "./source-folder.ts";
 import { refuseUnsupportedOps } from "./unsupported-ops.ts";
@@ -26,7 +25,7 @@ const modelJsonSchema = v.object({
  * @throws MODEL_INCOMPLETE while files are missing or short, MODEL_MALFORMED for what will not get better by waiting,
  * MODEL_UNSUPPORTED_OP, LIMIT_EXCEEDED, CANCELLED
  */
-export async function importTfjsGraphModel(folder: string, options: WithSignal = {}): Promise<ImportedModel> {
+export async function importTfjsGraphModel(folder: string, options: ImportOptions = {}): Promise<ImportedModel> {
   const source = openSourceFolder(folder, options);
   const what = `${MODEL_JSON} in ${folder}`;
   const json = parseModelJson(await source.read(MODEL_JSON, LIMITS.modelJsonBytes), what);
@@ -40,7 +39,7 @@ export async function importTfjsGraphModel(folder: string, options: WithSignal =
   const signature = userDefinedMetadata?.signature ?? result.output.signature ?? undefined;
   const graph = printGraph(json, signature);
   const parsed = parseGraphFile(graph, what);
-  refuseUnsupportedOps(parsed, what);
+  if (options.unsupportedOps !== "accept") refuseUnsupportedOps(parsed, what);
   const { modelTopology } = parsed;
   const signatureDefs = signatureDefsOf(signature, modelTopology, what);
   const tensors = inGraphOrder(await readWeights(weightsManifest, source), modelTopology);

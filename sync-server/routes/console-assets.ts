@@ -29,7 +29,8 @@ li .reason { flex-basis: 100%; margin: 0; font-size: .9rem; }
 .state { font-size: .8rem; font-weight: 600; white-space: nowrap; color: var(--busy); }
 .state::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-right: .4rem; border-radius: 50%; background: currentColor; }
 .state.AVAILABLE { color: var(--good); }
-.state.END { color: var(--ended); }
+.state.END { color: inherit; }
+.state.failed { color: var(--ended); }
 .label { padding: .05rem .5rem; border: 1px solid var(--line); border-radius: 1rem; font-size: .85rem; }
 pre { margin: .9rem 0 0; padding: .65rem .85rem; background: var(--ground); border-radius: .5rem; overflow-x: auto; }
 code { font: .85rem/1.5 ui-monospace, monospace; }

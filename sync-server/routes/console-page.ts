@@ -79,7 +79,7 @@ function versionRow(model: string, version: number, status: VersionStatus | unde
   return html`
           <li>
             <span class="version">version <b>${version}</b></span>
-            ${inference || status !== undefined ? html`<span class="state ${status?.state ?? ""}">${status?.state ?? "not held here"}</span>` : ""}
+            ${inference || status !== undefined ? html`<span class="state ${status?.state ?? ""}${status?.error === undefined ? "" : " failed"}">${status?.state ?? "not held here"}</span>` : ""}
             ${labels.map(([label]) => html`<span class="label">${label}</span> `)}
             ${info === undefined ? html`<span class="manifest">not offered</span>` : html`<a class="manifest" href="/manifests/${model}/versions/${version}" title="The manifest, sha256:${info.sha256}"><code>${info.sha256.slice(0, 12)}</code></a>`}
             ${status?.error === undefined ? "" : html`<p class="reason">${status.error.message}</p>`}
