@@ -16,7 +16,9 @@ import { answersPerSecond } from "./support/raw-load.ts";
 import { median, printRatio } from "./support/ratios.ts";
 
 const ROUNDS = 15;
-const SECONDS = 0.4;
+const SECONDS = 0.5;
+/** Rounds that do not count: until then the compilers of both are at work. */
+const WARM_UP = 4;
 const CANDIDATES: readonly Candidate[] = ["ashore", "ashore-streamed", "sirv"];
 
 const [role, dataFolder] = process.argv.slice(2);
@@ -45,8 +47,7 @@ async function measure(): Promise<void> {
     ];
     for (const { what, path, unchanged, connections, candidates } of rows) {
       const rates = new Map<Candidate, number[]>(candidates.map((name) => [name, []]));
-      // The first round warms up and does not count.
-      for (let round = -1; round < ROUNDS; round++) {
+      for (let round = -WARM_UP; round < ROUNDS; round++) {
         for (const name of round % 2 === 0 ? candidates : candidates.toReversed()) {
           const url = `${servers.get(name)?.url ?? ""}${path}`;
           const headers: Record<string, string> = unchanged ? { "if-none-match": await etagOf(url) } : {};
