@@ -1,8 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { AshoreError } from "../protocol/errors.ts";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { RestCore } from "../runtime/index.ts";
 import type { Readiness } from "./readiness.ts";
 import { answerRest, sendRest } from "./rest-listener.ts";
+import { drain, listenAt } from "./socket.ts";
 
 export interface ListenerOptions {
   readonly host: string;
@@ -56,47 +56,16 @@ export async function listen({ host, port, handle, readiness, metrics }: Listene
 
   const server = createServer({ noDelay: true }, onRequest);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  await listening(server, host, port);
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new AshoreError("INTERNAL", "The listener has no address.");
+  const url = await listenAt(server, { host, port });
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
+    url,
     close: (drainMs) => {
       state.closing = true;
-      return drained(server, drainMs);
+      return drain(server, drainMs);
     },
   };
 }
 
 function sendText(response: ServerResponse, status: number, contentType: string, body: string): void {
   sendRest(response, { status, headers: { "content-type": contentType }, body });
-}
-
-async function listening(server: Server, host: string, port: number): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port }, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
-  } catch (cause) {
-    const taken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
-    const why = taken ? "another process listens there; end it, or choose another port (0 picks a free one)" : String(cause);
-    throw new AshoreError("CONFIG_INVALID", `Port ${port} of ${host} cannot be listened at: ${why}.`, { cause });
-  }
-}
-
-function drained(server: Server, drainMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    // A connection whose answer was begun before `close` asks to be kept, and would idle for as long as keep-alive lasts.
-    const sweep = setInterval(() => server.closeIdleConnections(), 50);
-    const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
-    server.close(() => {
-      clearInterval(sweep);
-      clearTimeout(deadline);
-      resolve();
-    });
-  });
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer } from "node:https";
 import { getRequestListener } from "@hono/node-server";
 import { answerRest, type Log } from "../edge/index.ts";
+import { drain, listenAt } from "../edge/socket.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { App } from "./app.ts";
@@ -54,12 +55,12 @@ export async function listen({ config, app, files, log }: ListenOptions): Promis
 
   const server = await serverFor(config, onRequest);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  await listening(server, config);
+  const url = await listenAt(server, { ...config, scheme: config.tls === undefined ? "http" : "https" });
   return {
-    url: urlOf(server, config),
+    url,
     drain: async () => {
       state.closing = true;
-      await drained(server);
+      await drain(server, LIMITS.drainMs);
     },
   };
 }
@@ -72,41 +73,6 @@ async function serverFor({ tls }: ListenOptions["config"], onRequest: (request: 
   } catch (cause) {
     throw new AshoreError("CONFIG_INVALID", `ssl_cert ${tls.cert} and ssl_key ${tls.key} cannot be used: ${messageOf(cause)}`, { cause });
   }
-}
-
-async function listening(server: Server, { host, port }: ListenOptions["config"]): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port }, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : "";
-    const remedy = code === "EADDRINUSE" ? "another process listens there; end it, or choose another port (0 picks a free one)" : messageOf(cause);
-    throw new AshoreError("CONFIG_INVALID", `Port ${port} of ${host} cannot be listened at: ${remedy}.`, { cause });
-  }
-}
-
-function drained(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    // A connection whose answer ends after `close` would stay open, idle, for as long as keep-alive lasts.
-    const sweep = setInterval(() => server.closeIdleConnections(), 50);
-    const deadline = setTimeout(() => server.closeAllConnections(), LIMITS.drainMs);
-    server.close(() => {
-      clearInterval(sweep);
-      clearTimeout(deadline);
-      resolve();
-    });
-  });
-}
-
-function urlOf(server: Server, { host, tls }: ListenOptions["config"]): string {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new AshoreError("INTERNAL", "The server has no address.");
-  return `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
 }
 
 function routeOf(url: string): Route {
