@@ -26,6 +26,9 @@ function restarted(): Trust {
   return createTrust({ server: SERVER, fetch: repository.fetch, clock, store });
 }
 
+/** Other bytes than those named; a signature's length varies by a byte or two, and what is too long is refused before it is hashed. */
+const OTHER_BYTES = /^(METADATA_MISMATCH|LIMIT_EXCEEDED)$/;
+
 /** The attack is refused with `code` by a running device and by a restarted one; nothing that it sent is stored. */
 async function refuses(code: string | RegExp, poll: (device: Trust) => Promise<unknown> = (device) => device.poll()): Promise<void> {
   const before = await trust.find("serving/digits.json");
@@ -167,7 +170,7 @@ describe("mix and match", () => {
     const old = repository.file("snapshot");
     repository.publishTargets("serving");
     sending("3.snapshot.json", old);
-    await refuses("METADATA_MISMATCH");
+    await refuses(OTHER_BYTES);
     await heals();
   });
 
@@ -200,7 +203,7 @@ describe("mix and match", () => {
     repository.publishTargets("serving");
     const bytes = repository.file("snapshot");
     sending("3.snapshot.json", encode(new TextDecoder().decode(bytes).replace(/\d{4}-/, "2039-")));
-    await refuses("METADATA_MISMATCH");
+    await refuses(OTHER_BYTES);
     await heals();
   });
 });
