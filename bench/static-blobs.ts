@@ -33,38 +33,49 @@ async function measure(): Promise<void> {
   const [large, small] = [randomBytes(4 * 1024 * 1024), randomBytes(400)];
   const [largeHex, smallHex] = [large, small].map((bytes) => createHash("sha256").update(bytes).digest("hex"));
   await writeBlobs(folder, { [largeHex ?? ""]: large, [smallHex ?? ""]: small });
-  const servers = new Map<Candidate, { readonly url: string; stop(): void }>();
   try {
-    for (const name of CANDIDATES) {
-      const child = fork(fileURLToPath(import.meta.url), [name, folder]);
-      const [url] = (await once(child, "message")) as [string];
-      servers.set(name, { url, stop: () => child.kill() });
-    }
     const rows = [
       { what: "4 MiB", path: `/blobs/sha256/${largeHex}`, unchanged: false, connections: 8, candidates: CANDIDATES },
       { what: "400 B", path: `/blobs/sha256/${smallHex}`, unchanged: false, connections: 16, candidates: ["ashore", "sirv"] as const },
       { what: "304", path: `/blobs/sha256/${smallHex}`, unchanged: true, connections: 16, candidates: ["ashore", "sirv"] as const },
     ];
-    for (const { what, path, unchanged, connections, candidates } of rows) {
-      const rates = new Map<Candidate, number[]>(candidates.map((name) => [name, []]));
-      for (let round = -WARM_UP; round < ROUNDS; round++) {
-        for (const name of round % 2 === 0 ? candidates : candidates.toReversed()) {
-          const url = `${servers.get(name)?.url ?? ""}${path}`;
-          const headers: Record<string, string> = unchanged ? { "if-none-match": await etagOf(url) } : {};
-          const rate = await answersPerSecond(url, headers, { connections, seconds: SECONDS, status: unchanged ? 304 : 200 });
-          if (round >= 0) rates.get(name)?.push(rate);
-        }
-      }
-      const peer = rates.get("sirv") ?? [];
-      for (const name of candidates) {
-        const ours = rates.get(name) ?? [];
-        const ratio = median(ours.map((rate, round) => rate / (peer[round] ?? Number.NaN)));
-        if (name !== "sirv") printRatio(`${what}: ${name} / sirv`, ratio, { atLeast: 1 }, `${median(ours).toFixed(0)} and ${median(peer).toFixed(0)} answers/s`);
+    for (const row of rows) await measureRow(folder, row);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Row {
+  readonly what: string;
+  readonly path: string;
+  readonly unchanged: boolean;
+  readonly connections: number;
+  readonly candidates: readonly Candidate[];
+}
+
+/** Servers that did nothing before: what they did for another row would weigh on this one. */
+async function measureRow(folder: string, { what, path, unchanged, connections, candidates }: Row): Promise<void> {
+  const servers: { readonly name: Candidate; readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly rates: number[]; stop(): void }[] = [];
+  try {
+    for (const name of candidates) {
+      const child = fork(fileURLToPath(import.meta.url), [name, folder]);
+      const [origin] = (await once(child, "message")) as [string];
+      const url = origin + path;
+      servers.push({ name, url, headers: unchanged ? { "if-none-match": await etagOf(url) } : {}, rates: [], stop: () => child.kill() });
+    }
+    for (let round = -WARM_UP; round < ROUNDS; round++) {
+      for (const { url, headers, rates } of round % 2 === 0 ? servers : servers.toReversed()) {
+        const rate = await answersPerSecond(url, headers, { connections, seconds: SECONDS, status: unchanged ? 304 : 200 });
+        if (round >= 0) rates.push(rate);
       }
     }
+    const peer = servers.find(({ name }) => name === "sirv")?.rates ?? [];
+    for (const { name, rates } of servers) {
+      const ratio = median(rates.map((rate, round) => rate / (peer[round] ?? Number.NaN)));
+      if (name !== "sirv") printRatio(`${what}: ${name} / sirv`, ratio, { atLeast: 1 }, `${median(rates).toFixed(0)} and ${median(peer).toFixed(0)} answers/s`);
+    }
   } finally {
-    for (const { stop } of servers.values()) stop();
-    await rm(folder, { recursive: true, force: true });
+    for (const { stop } of servers) stop();
   }
 }
 

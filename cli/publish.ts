@@ -14,6 +14,7 @@ interface PublishFlags {
   readonly model: string;
   readonly version?: string;
   readonly min_version?: string;
+  readonly allow_non_finite?: boolean;
   readonly data: string;
   readonly json?: boolean;
 }
@@ -26,6 +27,7 @@ export function publishCommand(io: Io): Command {
     .requiredOption("--model <name>", "the name of the model")
     .option("--version <number>", "the version; default: the folder's name, where that is a number")
     .option("--min_version <number>", "the lowest version that devices may run from now on")
+    .option("--allow_non_finite", "publish a model that answers a finite input with NaN")
     .option("--data <folder>", "keys, metadata and blobs", ".ashore")
     .option("--json", "print JSON")
     .action(async (folder: string, flags: PublishFlags) => {
@@ -39,7 +41,7 @@ export function publishCommand(io: Io): Command {
       const engine = createThreadedEngineHost();
       try {
         const ports = { storage: createFolderStorage(dataDir), signer: await openSigner({ dataDir, clock: systemClock }), clock: systemClock, engine };
-        const result = await publishVersion({ source, model, version, minVersion }, ports, { signal: io.signal, onProgress: progressLines(io) });
+        const result = await publishVersion({ source, model, version, minVersion, allowNonFinite: flags.allow_non_finite }, ports, { signal: io.signal, onProgress: progressLines(io) });
         for (const note of result.notes) io.err(note);
         const digest = `sha256:${result.manifest.sha256}`;
         if (flags.json === true) printJson(io, { model, version, outcome: result.outcome, digest, notes: result.notes });

@@ -19,7 +19,7 @@ export type Route = "blob" | "target" | "metadata" | "missing" | "rest" | "manif
 export function createServerMetrics(readiness: () => Promise<Readiness>, now: () => number): ServerMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const answers = new Map<Route, Map<number, number>>();
+  const answers: Record<Route, number[]> = { blob: [], target: [], metadata: [], missing: [], rest: [], manifests: [], other: [] };
 
   new Counter({
     name: "ashore_http_responses_total",
@@ -27,9 +27,9 @@ export function createServerMetrics(readiness: () => Promise<Readiness>, now: ()
     labelNames: ["route", "status"],
     registers: [registry],
     collect() {
-      for (const [route, counts] of answers) {
-        for (const [status, count] of counts) this.inc({ route, status }, count);
-        counts.clear();
+      for (const [route, counts] of Object.entries(answers)) {
+        counts.forEach((count, status) => this.inc({ route, status }, count));
+        counts.length = 0;
       }
     },
   });
@@ -53,9 +53,8 @@ export function createServerMetrics(readiness: () => Promise<Readiness>, now: ()
   return {
     registry,
     answered: (route, status) => {
-      let counts = answers.get(route);
-      if (counts === undefined) answers.set(route, (counts = new Map<number, number>()));
-      counts.set(status, (counts.get(status) ?? 0) + 1);
+      const counts = answers[route];
+      counts[status] = (counts[status] ?? 0) + 1;
     },
     published: (model, seconds) => {
       publishes.inc({ model_name: model });
