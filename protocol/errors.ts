@@ -67,6 +67,10 @@ const OWN = {
   BACKEND_UNAVAILABLE: "UNAVAILABLE",
   ENGINE_CRASHED: "UNAVAILABLE",
   INSECURE_ORIGIN: "FAILED_PRECONDITION",
+  // page and worker
+  PROTOCOL_MISMATCH: "FAILED_PRECONDITION",
+  WORKER_CONFLICT: "FAILED_PRECONDITION",
+  WORKER_FAILED: "UNAVAILABLE",
 } as const satisfies Record<string, CanonicalCode>;
 
 export type ErrorCode = CanonicalCode | keyof typeof OWN;

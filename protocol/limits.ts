@@ -55,6 +55,15 @@ export const LIMITS = {
   // server
   fileCacheBytes: 128 * MIB,
   cachedFileBytes: 17 * MIB,
+  // page and worker
+  /** A service worker's event ends after this long at most, and the page asks again: browsers stop a worker whose event runs for minutes. */
+  eventMs: 15_000,
+  /** Models that pages of one scope may ask for together. */
+  modelsPerScope: 256,
+  /** What a page may have the prebuilt worker keep of its own site. */
+  siteEntries: 512,
+  siteBytes: 64 * MIB,
+  siteEntryBytes: 16 * MIB,
   // engine
   queuedRequests: 1_024,
   firstInferenceMs: 120_000,
@@ -64,6 +73,8 @@ export const LIMITS = {
   crashMemoryMs: 60_000,
   /** A device keeps at most this many failed digests in mind; the oldest is forgotten first. */
   failedDigests: 256,
+  /** An inference longer than this runs in a page's worker, where there is a page: a service worker that computes answers nothing else. */
+  heavyInferenceMs: 100,
   drainMs: 30_000,
   /** Faults that a log remembers to have told. */
   toldFaults: 256,

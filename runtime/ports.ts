@@ -51,6 +51,8 @@ export interface HeldVersion {
   readonly manifest: TargetInfo;
   /** The backend on which it passed its self-test here, and served. */
   readonly proved?: Backend | undefined;
+  /** Milliseconds that one inference took here, hot, by backend; what was tried and was worse is in it too. */
+  readonly inferenceMs?: Readonly<Partial<Record<Backend, number>>> | undefined;
 }
 
 export interface JournalModel {
@@ -90,6 +92,8 @@ export interface RunOptions {
 
 export interface LoadOptions extends WithSignal {
   readonly backend: Backend;
+  /** Whose graph it is, for a host that keeps engines apart; and what is known of it here. */
+  readonly servable?: { readonly model: ModelName; readonly version: Version; readonly digest: Digest; readonly inferenceMs?: number | undefined } | undefined;
 }
 
 /** A graph, loaded where it computes (an engine thread on the edge, the same thread in a service worker). */
@@ -114,6 +118,8 @@ export interface EngineHost {
   readonly backends: readonly Backend[];
   /** @throws BACKEND_UNAVAILABLE, MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, RESOURCE_EXHAUSTED, ENGINE_CRASHED, CANCELLED */
   load(model: ModelBytes, options: LoadOptions): Promise<HostedModel>;
+  /** Whether this model would better be loaded once more, since there is a better place for it now (a heavy one, and a page that lends a worker). */
+  wouldMove?(loaded: HostedModel, inferenceMs: number): boolean;
   close(): Promise<void>;
 }
 

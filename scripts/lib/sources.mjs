@@ -13,7 +13,7 @@ export const DIST = join(ROOT, "dist");
 export const STAMP = join(DIST, ".built-from");
 
 /** The rooms whose code is shipped. */
-const ROOMS = ["protocol", "engine", "runtime", "edge", "sync-server", "cli"];
+const ROOMS = ["protocol", "engine", "runtime", "browser", "service-worker", "client", "edge", "sync-server", "cli"];
 
 /** Everything else that a build depends on. */
 const INPUTS = [

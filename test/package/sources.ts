@@ -7,7 +7,7 @@ import { parseSync, type ESTree } from "vite";
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The rooms whose code is shipped, in the order of the flow. */
-export const ROOMS = ["protocol", "engine", "runtime", "edge", "sync-server", "cli"] as const;
+export const ROOMS = ["protocol", "engine", "runtime", "browser", "service-worker", "client", "edge", "sync-server", "cli"] as const;
 
 /** A source file as the laws see it. */
 export interface Source {
