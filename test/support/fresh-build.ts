@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
  * does not build must not keep unrelated tests from running, so it is said, loudly, and the run goes on.
  */
 export function setup(): void {
+  // For runs beside each other in one tree, of tests that do not need dist/.
+  if (process.env["ASHORE_NO_BUILD"] === "1") return;
   const script = fileURLToPath(new URL("../../scripts/build.mjs", import.meta.url));
   const { status } = spawnSync(process.execPath, [script, "--if-stale"], { stdio: ["ignore", "inherit", "inherit"] });
   if (status !== 0) {
