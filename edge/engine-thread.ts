@@ -1,7 +1,8 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { standardBackends, useBackend } from "../engine/backends.ts";
+import { useBackend } from "../engine/backends.ts";
 import type { LoadedGraph } from "../engine/execute.ts";
 import { loadGraph } from "../engine/load.ts";
+import { standardBackends } from "../engine/standard-backends.ts";
 import { asAshoreError, AshoreError, toWireError } from "../protocol/errors.ts";
 import { AnswerWriter, readRuns } from "./engine-codec.ts";
 import { collectShards } from "./engine-collect.ts";

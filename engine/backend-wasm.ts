@@ -1,27 +1,35 @@
 import { backend, env } from "@tensorflow/tfjs-core";
-import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { AshoreError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { BackendProvider } from "./backends.ts";
 import { correctCastToBool } from "./wasm-cast.ts";
+import { startWithWasmFile, type WasmFile } from "./wasm-file.ts";
+import { canSpawnThreads, hardwareThreads } from "./wasm-threads.ts";
 
 export interface WasmBackendOptions {
   /** The folder of TF.js's `.wasm` files, with a slash at its end: a path in Node, a URL elsewhere. */
   readonly wasmPath?: string | undefined;
-  /** Get the file through TF.js's `platform.fetch`, for a host that answers it from a cache. Default: false. */
-  readonly platformFetch?: boolean | undefined;
+  /** The verified bytes of one of TF.js's `.wasm` files, in place of `wasmPath`. Called when the backend starts. */
+  readonly wasmFile?: WasmFile | undefined;
+  /** Compute in several threads where the realm can spawn them: a cross-origin isolated page's worker. Default: false. */
+  readonly threads?: boolean | undefined;
 }
 
-/** TF.js's WASM backend, SIMD where the machine has it, in one thread. */
-export function wasmBackend({ wasmPath, platformFetch = false }: WasmBackendOptions): BackendProvider {
+/** TF.js's WASM backend, SIMD where the machine has it. */
+export function wasmBackend({ wasmPath, wasmFile, threads = false }: WasmBackendOptions): BackendProvider {
   return {
     name: "wasm",
     readsAreFresh: true,
     async start(select) {
-      // The threaded build needs Blob URLs and Worker, which a service worker lacks, and falls back to `cpu` without a word.
-      env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-      if (wasmPath !== undefined) setWasmPaths(wasmPath, platformFetch);
+      // TF.js takes its threaded build wherever it sees shared memory; in an isolated service worker, which has that and no
+      // Worker, it falls back to `cpu` without a word.
+      const threaded = threads && (await canSpawnThreads());
+      env().set("WASM_HAS_MULTITHREAD_SUPPORT", threaded);
+      if (threaded) setThreadsCount(Math.min(hardwareThreads(), LIMITS.wasmThreads));
       correctCastToBool();
-      const started = await withoutProcessListeners(select);
+      if (wasmFile === undefined && wasmPath !== undefined) setWasmPaths(wasmPath);
+      const started = await withoutProcessListeners(() => (wasmFile === undefined ? select() : startWithWasmFile(wasmFile, select)));
       if (started) refuseNullPointers();
       return started;
     },

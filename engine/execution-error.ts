@@ -11,7 +11,7 @@ export function executionError(thrown: unknown): AshoreError {
   if (isTrap(thrown)) {
     return new AshoreError("ENGINE_CRASHED", `The engine crashed while it computed: ${message}. The model must be loaded again.`, because);
   }
-  if (thrown instanceof RangeError && /allocation failed|array length|array buffer length/i.test(message)) {
+  if (thrown instanceof RangeError && /allocation failed|array length|array buffer length|createBuffer/i.test(message)) {
     return new AshoreError("RESOURCE_EXHAUSTED", `There is not enough memory to compute this: ${message}. Ask with a smaller batch.`, because);
   }
   const kernel = /Kernel '(\w+)' not registered for backend '(\w+)'/.exec(message);

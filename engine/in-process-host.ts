@@ -1,13 +1,16 @@
 import { asAshoreError, AshoreError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
-import { abandonBackend, standardBackends, useBackend, type BackendOptions, type BackendProvider } from "./backends.ts";
+import { abandonBackend, startedBackend, useBackend, type BackendProvider } from "./backends.ts";
 import type { LoadedGraph } from "./execute.ts";
 import { loadGraph } from "./load.ts";
 import { EngineQueue, type QueueOptions } from "./queue.ts";
+import { standardBackends, type StandardBackendOptions } from "./standard-backends.ts";
 
-export interface InProcessEngineOptions extends BackendOptions {
-  /** Which backends to have, best first. Default: wasm, cpu. */
+export interface InProcessEngineOptions extends StandardBackendOptions {
+  /** The backends that this build has, best first. Default: `standardBackends` with these options. */
+  readonly providers?: readonly BackendProvider[] | undefined;
+  /** Which of them to have, best first. Default: all. */
   readonly backends?: readonly Backend[] | undefined;
 }
 
@@ -23,15 +26,18 @@ const queue = new EngineQueue();
 /** And a backend that crashes takes with it what any of them has loaded on it. */
 const loaded = new Set<InProcessModel>();
 
-/** An engine host (runtime/ports.ts) that computes in this realm: a service worker, a thread, a test, the publisher. */
-export function createInProcessEngineHost({ backends = ["wasm", "cpu"], ...options }: InProcessEngineOptions = {}): InProcessEngineHost {
-  const standard = standardBackends(options);
-  const providers = backends.map((name) => {
-    const provider = standard.find((one) => one.name === name);
-    if (provider === undefined) throw new AshoreError("BACKEND_UNAVAILABLE", `This build has no ${name} backend; it has ${standard.map((one) => one.name).join(", ")}.`);
+/**
+ * An engine host (runtime/ports.ts) that computes in this realm: a service worker, a thread, a test, the publisher.
+ * @throws BACKEND_UNAVAILABLE where `backends` names one that is not among the providers
+ */
+export function createInProcessEngineHost({ providers, backends, ...options }: InProcessEngineOptions = {}): InProcessEngineHost {
+  const built = providers ?? standardBackends(options);
+  const chosen = backends?.map((name) => {
+    const provider = built.find((one) => one.name === name);
+    if (provider === undefined) throw new AshoreError("BACKEND_UNAVAILABLE", `This build has no ${name} backend; it has ${built.map((one) => one.name).join(", ")}.`);
     return provider;
   });
-  return new InProcessEngineHost(providers);
+  return new InProcessEngineHost(chosen ?? built);
 }
 
 export class InProcessEngineHost {
@@ -46,11 +52,10 @@ export class InProcessEngineHost {
 
   /** @throws BACKEND_UNAVAILABLE, MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, ENGINE_CRASHED, CANCELLED */
   async load(bytes: VariantBytes, { backend, signal }: QueueOptions & { readonly backend: Backend }): Promise<InProcessModel> {
-    const provider = this.#providers.find(({ name }) => name === backend);
-    if (provider === undefined) throw new AshoreError("BACKEND_UNAVAILABLE", `This engine has no ${backend} backend; it has ${this.backends.join(", ") || "none"}.`);
+    const provider = this.#provider(backend);
     const graph = await queue.run(
       async () => {
-        await useBackend(provider);
+        await use(provider);
         if (signal?.aborted) throw asAshoreError(signal.reason);
         return loadGraph({ ...bytes, shards: [...bytes.shards] }, provider);
       },
@@ -63,6 +68,20 @@ export class InProcessEngineHost {
     this.#models.add(model);
     loaded.add(model);
     return model;
+  }
+
+  /**
+   * Starts a backend before there is a model for it, so that the two need not wait for each other. Does not reject: whoever loads
+   * on a backend that does not start is told.
+   */
+  async prepare(backend: Backend): Promise<void> {
+    await queue.run(() => use(this.#provider(backend)), { bounded: false }).catch(() => {});
+  }
+
+  #provider(backend: Backend): BackendProvider {
+    const provider = this.#providers.find(({ name }) => name === backend);
+    if (provider === undefined) throw new AshoreError("BACKEND_UNAVAILABLE", `This engine has no ${backend} backend; it has ${this.backends.join(", ") || "none"}.`);
+    return provider;
   }
 
   async close(): Promise<void> {
@@ -98,12 +117,16 @@ export class InProcessModel {
   async #compute(feeds: NamedTensors, fetches: readonly string[]): Promise<NamedTensors> {
     if (this.#crash !== undefined) throw this.#crash;
     if (this.#closed) throw new AshoreError("CANCELLED", "The model was closed.");
-    await useBackend(this.#provider);
+    await use(this.#provider);
     try {
       return await this.#graph.execute(feeds, fetches);
     } catch (thrown) {
+      if (this.#crash !== undefined) throw this.#crash;
       const error = asAshoreError(thrown);
-      if (error.code === "ENGINE_CRASHED") loseAll(this.backend, error);
+      if (error.code === "ENGINE_CRASHED") {
+        abandonBackend(this.backend);
+        loseModels(this.backend, error);
+      }
       throw error;
     }
   }
@@ -121,14 +144,32 @@ export class InProcessModel {
       if (this.#closed) return;
       this.#closed = true;
       if (this.#crash !== undefined) return;
-      await useBackend(this.#provider);
+      await use(this.#provider);
       this.#graph.dispose();
     };
     await queue.run(dispose, { bounded: false });
   }
 }
 
-function loseAll(backend: Backend, reason: AshoreError): void {
-  abandonBackend(backend);
+function use(provider: BackendProvider): Promise<void> {
+  return useBackend(provider, (reason) => void loseBackend(provider.name, reason));
+}
+
+/**
+ * A backend died by itself, perhaps while something computes. Its models are lost at once; the backend is let go in its turn, and
+ * with it what was loaded on it meanwhile.
+ */
+async function loseBackend(backend: Backend, reason: AshoreError): Promise<void> {
+  const dead = startedBackend(backend);
+  loseModels(backend, reason);
+  const letGo = (): void => {
+    if (startedBackend(backend) !== dead) return;
+    abandonBackend(backend);
+    loseModels(backend, reason);
+  };
+  await queue.run(letGo, { bounded: false });
+}
+
+function loseModels(backend: Backend, reason: AshoreError): void {
   for (const model of loaded) if (model.backend === backend) model.lose(reason);
 }

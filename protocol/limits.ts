@@ -76,6 +76,8 @@ export const LIMITS = {
   /** An inference longer than this runs in a page's worker, where there is a page: a service worker that computes answers nothing else. */
   heavyInferenceMs: 100,
   drainMs: 30_000,
+  /** Beyond this, TF.js's kernels gain little from another thread. */
+  wasmThreads: 8,
   /** Faults that a log remembers to have told. */
   toldFaults: 256,
 } as const;

@@ -118,6 +118,8 @@ export interface EngineHost {
   readonly backends: readonly Backend[];
   /** @throws BACKEND_UNAVAILABLE, MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, RESOURCE_EXHAUSTED, ENGINE_CRASHED, CANCELLED */
   load(model: ModelBytes, options: LoadOptions): Promise<HostedModel>;
+  /** Starts a backend ahead of the first load on it, beside whatever else there is to wait for. Does not reject: the load does. */
+  prepare?(backend: Backend): Promise<void>;
   /** Whether this model would better be loaded once more, since there is a better place for it now (a heavy one, and a page that lends a worker). */
   wouldMove?(loaded: HostedModel, inferenceMs: number): boolean;
   close(): Promise<void>;

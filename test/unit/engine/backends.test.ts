@@ -1,7 +1,8 @@
 import { backend, getBackend } from "@tensorflow/tfjs-core";
 import { expect, test, vi } from "vitest";
-import { standardBackends, useBackend, type BackendProvider } from "../../../engine/backends.ts";
+import { useBackend, type BackendProvider } from "../../../engine/backends.ts";
 import { createInProcessEngineHost } from "../../../engine/in-process-host.ts";
+import { standardBackends } from "../../../engine/standard-backends.ts";
 import { WASM_PATH } from "../../support/wasm-path.ts";
 
 const provider = (name: string, wasmPath: string): BackendProvider => {
