@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// Builds dist/: every Node entry with vite, the public declarations with tsc.
+// Builds dist/: the Node entries and the browser's scripts with vite, the public declarations with tsc.
 //   node scripts/build.mjs              always
 //   node scripts/build.mjs --if-stale   only when a source changed since (this is `prepare`, which npm runs often)
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { BROWSER_SCRIPTS, wasmFiles } from "./lib/browser-scripts.mjs";
 import { capture } from "./lib/run.mjs";
 import { DIST, ROOT, isFresh, sourceDigest } from "./lib/sources.mjs";
 
@@ -26,7 +27,12 @@ const builtFrom = sourceDigest();
 // A folder beside dist, so that each finished file moves to its place by one rename on one file system.
 const fresh = await mkdtemp(join(ROOT, ".build-"));
 try {
-  const results = await Promise.allSettled([buildCode(fresh), emitDeclarations(join(fresh, "types"))]);
+  const results = await Promise.allSettled([
+    buildNode(fresh),
+    ...Object.entries(BROWSER_SCRIPTS).filter(([, { entry }]) => existsSync(join(ROOT, entry))).map(([name]) => buildForBrowsers(name, fresh)),
+    copyWasm(join(fresh, "ashore/wasm")),
+    ...["tsconfig.build.json", "tsconfig.build.browser.json"].filter((config) => !config.includes("browser") || existsSync(join(ROOT, "client/index.ts"))).map((config) => emitDeclarations(config, join(fresh, "types"))),
+  ]);
   const failed = results.filter((result) => result.status === "rejected");
   for (const { reason } of failed) console.error(reason.message);
   if (failed.length > 0) {
@@ -42,14 +48,24 @@ try {
   await rm(fresh, { recursive: true, force: true });
 }
 
-async function buildCode(outDir) {
+async function buildNode(outDir) {
   const { build } = await import("vite");
   await build({ root: ROOT, configFile: join(ROOT, "vite.config.ts"), logLevel: "warn", build: { outDir } });
 }
 
-async function emitDeclarations(outDir) {
-  const { output, status } = await capture(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", outDir]);
-  if (status !== 0) throw new Error(`tsc -p tsconfig.build.json:\n${output.trimEnd()}`);
+async function buildForBrowsers(name, outDir) {
+  const { build } = await import("vite");
+  await build({ root: ROOT, configFile: join(ROOT, "vite.browser.config.ts"), mode: name, logLevel: "warn", build: { outDir } });
+}
+
+async function copyWasm(outDir) {
+  await mkdir(outDir, { recursive: true });
+  await Promise.all(wasmFiles().map(({ name, bytes }) => writeFile(join(outDir, name), bytes)));
+}
+
+async function emitDeclarations(config, outDir) {
+  const { output, status } = await capture(process.execPath, ["node_modules/typescript/bin/tsc", "-p", config, "--outDir", outDir]);
+  if (status !== 0) throw new Error(`tsc -p ${config}:\n${output.trimEnd()}`);
 }
 
 /** Moves every file of `from` over its namesake in `to`, then removes what `from` does not have: no file is ever absent. */

@@ -12,15 +12,21 @@ export const DIST = join(ROOT, "dist");
 /** The file in `dist` that names what it was built from. */
 export const STAMP = join(DIST, ".built-from");
 
+/** The rooms whose code browsers run. */
+const BROWSER_ROOMS = ["protocol", "engine", "runtime", "browser", "service-worker", "client"];
+
 /** The rooms whose code is shipped. */
-const ROOMS = ["protocol", "engine", "runtime", "browser", "service-worker", "client", "edge", "sync-server", "cli"];
+const ROOMS = [...BROWSER_ROOMS, "edge", "sync-server", "cli"];
+
+/** What the browser's scripts depend on besides. */
+const BROWSER_INPUTS = ["package.json", "package-lock.json", "vite.browser.config.ts", "scripts/lib/browser-scripts.mjs"];
 
 /** Everything else that a build depends on. */
 const INPUTS = [
-  "package.json",
-  "package-lock.json",
+  ...BROWSER_INPUTS,
   "tsconfig.base.json",
   "tsconfig.build.json",
+  "tsconfig.build.browser.json",
   "vite.config.ts",
   "scripts/build.mjs",
   "scripts/lib/sources.mjs",
@@ -28,15 +34,27 @@ const INPUTS = [
 
 /** The SHA-256 over the path and the bytes of everything that a build reads. */
 export function sourceDigest() {
+  return digestOver([...INPUTS, ...sourcesOf(ROOMS), ...filesUnder("demo/app")]);
+}
+
+/** The same over what the browser's scripts are made of: they name it as their build. */
+export function browserDigest() {
+  return digestOver([...BROWSER_INPUTS, ...sourcesOf(BROWSER_ROOMS)]);
+}
+
+function digestOver(paths) {
   const hash = createHash("sha256");
-  const files = ROOMS.flatMap((room) => filesUnder(room)).filter((path) => path.endsWith(".ts"));
-  for (const path of [...INPUTS, ...files.sort()]) {
+  for (const path of paths) {
     const file = join(ROOT, path);
     if (!existsSync(file)) continue;
     const bytes = readFileSync(file);
     hash.update(`${path}\0${bytes.length}\0`).update(bytes);
   }
   return hash.digest("hex");
+}
+
+function sourcesOf(rooms) {
+  return rooms.flatMap((room) => filesUnder(room)).filter((path) => path.endsWith(".ts")).sort();
 }
 
 function filesUnder(folder) {

@@ -1,0 +1,8 @@
+export interface BrowserScript {
+  readonly entry: string;
+  /** Its path in dist/. */
+  readonly file: string;
+  readonly format: "es" | "iife";
+}
+export const BROWSER_SCRIPTS: Readonly<Record<"client" | "worker" | "service-worker" | "serve", BrowserScript>>;
+export function wasmFiles(): readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer>; readonly sha256: string }[];
