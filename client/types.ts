@@ -61,7 +61,8 @@ export interface Answer {
   readonly outputs: NamedTensors;
   readonly version: Version;
   readonly servedBy: "device" | "server";
-  readonly backend: Backend;
+  /** What computed it on this device; undefined where the server answered. */
+  readonly backend: Backend | undefined;
 }
 
 /** A change of one version of a model. */

@@ -1,0 +1,119 @@
+import { asAshoreError, AshoreError } from "../protocol/errors.ts";
+import type { HelloValue } from "../protocol/messages.ts";
+import { modelName } from "../protocol/names.ts";
+import { abortable } from "./abortable.ts";
+import type { Connection } from "./connection.ts";
+import { offerEngines } from "./engine-offers.ts";
+import { greet } from "./greet.ts";
+import { keepSite } from "./keep-site.ts";
+import { createModel } from "./model.ts";
+import { News } from "./news.ts";
+import { pageLife } from "./page-life.ts";
+import { PageTarget } from "./page-target.ts";
+import { requirePlatform } from "./platform.ts";
+import { Poll } from "./poll.ts";
+import type { Target } from "./ports.ts";
+import { Requests } from "./requests.ts";
+import { inRounds } from "./rounds.ts";
+import { ServiceWorkerTarget } from "./service-worker-target.ts";
+import { hostRole, settingsOf, type Settings } from "./settings.ts";
+import type { Ashore, ConnectOptions } from "./types.ts";
+
+/**
+ * Connects this page to the runtime of its scope: in a service worker, which is registered where there is none, or in a worker
+ * of the page where the browser has none to give. Resolves when the runtime answers; models are looked for from then on.
+ *
+ * A newer version of the service worker's script takes over as soon as it is installed, also while this page is open: page
+ * and worker depend on each other by a numbered protocol alone. `signal` ends the connecting, and nothing after it.
+ *
+ * @throws INSECURE_ORIGIN, WORKER_CONFLICT (the scope has a service worker that does not know Ashore, or serves another
+ * server), PROTOCOL_MISMATCH (page and worker are of different releases; the message says which to renew), WORKER_FAILED,
+ * NAME_INVALID, CANCELLED, DEADLINE_EXCEEDED
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
+  const { signal, persist = true } = options;
+  requirePlatform(globalThis);
+  const settings = settingsOf(options, document.baseURI);
+  const container = serviceWorkers();
+  const wasControlled = container !== undefined && container.controller !== null;
+  const closing = new AbortController();
+
+  const target = await openTarget(settings, container, signal);
+  const requests = new Requests({ target, locks: navigator.locks, timers: pageLife, openChannel: () => new MessageChannel() });
+  const where = (): string => `${target instanceof ServiceWorkerTarget ? target.script : settings.worker} of ${settings.scope}`;
+  let hello: HelloValue;
+  try {
+    hello = await greet({ target, requests, hello: settings.hello, where, signal });
+  } catch (thrown) {
+    const error = asAshoreError(thrown, "WORKER_FAILED");
+    requests.close(error);
+    target.close();
+    throw error;
+  }
+  requests.greetWith(async () => (hello = await requests.ask(settings.hello)));
+
+  // Where it is granted the browser no longer deletes the models when its disk is full; nothing depends on it.
+  if (persist) void navigator.storage.persist().catch(() => false);
+  const news = new News(new BroadcastChannel(hello.news));
+  const keepsSite = container !== undefined && hello.keepsSite && !wasControlled;
+  const siteKept = keepsSite ? keepSite(requests, container, pageLife, closing.signal) : Promise.resolve();
+  const connection: Connection = { asker: requests, news, siteKept, closing: closing.signal };
+  const poll = new Poll({ asker: requests, news, page: pageLife, pollSeconds: hello.pollSeconds });
+  const stopOffers = target.host === "service-worker" && container !== undefined ? offerEngines({ serviceWorker: container, workerUrl: settings.worker, server: settings.hello.server }) : undefined;
+
+  return {
+    get host() {
+      return hello.host;
+    },
+    get persisted() {
+      return hello.persisted;
+    },
+    model: (name, selection) => createModel(connection, name, selection),
+    models: ({ signal: ends } = {}) => requests.ask({ type: "models" }, { signal: ends }),
+    sync: async ({ signal: ends } = {}) => {
+      await inRounds(requests, { type: "sync" }, { signal: ends });
+      await inRounds(requests, { type: "settle" }, { signal: ends });
+    },
+    stored: ({ signal: ends } = {}) => requests.ask({ type: "stored" }, { signal: ends }),
+    remove: async (name, { signal: ends } = {}) => {
+      await requests.ask({ type: "remove", model: modelName(name) }, { signal: ends });
+    },
+    close: async () => {
+      const error = new AshoreError("CANCELLED", "The connection to Ashore was closed.");
+      closing.abort(error);
+      poll.close();
+      requests.close(error);
+      news.close();
+      stopOffers?.();
+      target.close();
+    },
+  };
+}
+
+/** The service worker, or the page's own worker where there can be none: none is wanted, or the browser refuses it here. */
+async function openTarget(settings: Settings, container: ServiceWorkerContainer | undefined, signal: AbortSignal | undefined): Promise<Target> {
+  const { serviceWorker, scope, worker } = settings;
+  let refusal: Error | undefined;
+  if (serviceWorker !== undefined && container !== undefined) {
+    const target = new ServiceWorkerTarget({ container, timers: pageLife, script: serviceWorker, scope });
+    try {
+      await abortable(target.worker(), signal);
+      return target;
+    } catch (thrown) {
+      target.close();
+      if (signal?.aborted === true) throw thrown;
+      refusal = thrown instanceof Error ? thrown : new Error(String(thrown));
+      console.warn(`ashore: this page runs its models in a worker of its own, for itself alone, because the service worker ${serviceWorker} could not be registered: ${refusal.message}`);
+    }
+  }
+  return new PageTarget({ script: worker, role: hostRole(settings), refusal });
+}
+
+/** A sandboxed frame throws where private windows have none. */
+function serviceWorkers(): ServiceWorkerContainer | undefined {
+  try {
+    return navigator.serviceWorker as ServiceWorkerContainer | undefined;
+  } catch {
+    return undefined;
+  }
+}
