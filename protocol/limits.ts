@@ -58,6 +58,12 @@ export const LIMITS = {
   // page and worker
   /** A service worker's event ends after this long at most, and the page asks again: browsers stop a worker whose event runs for minutes. */
   eventMs: 15_000,
+  /** A worker that is there says within this that it has a request. One that computes says it late, one that is not ours never. */
+  workerTakesMs: 10_000,
+  /** A request whose worker died this often while it had it is given up. */
+  workerLives: 3,
+  /** How long a page waits, before it has its files kept for offline, for its own load and for the service worker to take it over. */
+  siteLoadMs: 5_000,
   /** Models that pages of one scope may ask for together. */
   modelsPerScope: 256,
   /** What a page may have the prebuilt worker keep of its own site. */

@@ -98,12 +98,15 @@ export interface ModelState {
   readonly versions: readonly VersionStatus[];
   /** The version that a request without one gets. */
   readonly latest?: Version | undefined;
+  /** The versions that labels point at. */
+  readonly labels?: Readonly<Record<string, Version>> | undefined;
 }
 
 export interface PredictValue {
   readonly outputs: NamedTensors;
   readonly version: Version;
-  readonly backend: Backend;
+  /** What computed it on this device; the server does not say. */
+  readonly backend: Backend | undefined;
   readonly servedBy: "device" | "server";
 }
 
