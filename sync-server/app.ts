@@ -3,6 +3,7 @@ import { toFetchHandler } from "../edge/index.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import type { ModelName } from "../protocol/names.ts";
 import type { VersionStatus } from "../protocol/states.ts";
+import { createBrowserFiles, type BrowserFilesOptions } from "./routes/browser-files.ts";
 import { createCatalogReader, type ReadCatalog } from "./routes/catalog.ts";
 import { consolePage } from "./routes/console-page.ts";
 import { CONSOLE_SCRIPT, CONSOLE_STYLE } from "./routes/console-assets.ts";
@@ -10,6 +11,7 @@ import { CROSS_ORIGIN, PREFLIGHT } from "./routes/cross-origin.ts";
 import { errorResponse } from "./routes/error-response.ts";
 import { manifestRoutes } from "./routes/manifests.ts";
 import { createServerMetrics, type ServerMetrics } from "./routes/metrics.ts";
+import { createNewestRoot } from "./routes/newest-root.ts";
 import { OPENAPI } from "./routes/openapi-document.ts";
 import { readinessOf, type Readiness } from "./routes/readiness.ts";
 import type { StaticFiles } from "./routes/static-files.ts";
@@ -29,6 +31,8 @@ export interface AppOptions {
   readonly repository: RepositoryView;
   /** Absent with `--no-inference`; undefined until the runtime, which takes its versions from this very app, is there. */
   readonly inference?: (() => Inference | undefined) | undefined;
+  /** What browsers load under `/ashore/`; absent where this host has no build to give. */
+  readonly browserFiles?: Pick<BrowserFilesOptions, "read" | "compress"> | undefined;
 }
 
 export interface App {
@@ -74,6 +78,10 @@ export function createApp(options: AppOptions): App {
   app.all("/v1/*", (c) => answerRest(c.req.raw));
   app.post("/predict", (c) => answerRest(c.req.raw));
   app.route("/manifests", manifestRoutes({ storage, catalog }));
+  if (options.browserFiles !== undefined) {
+    const browserFiles = createBrowserFiles({ ...options.browserFiles, root: createNewestRoot(storage) });
+    app.get("/ashore/*", async (c, next) => (await browserFiles.respond(c.req.raw, c.req.path)) ?? next());
+  }
   app.get("/openapi.json", (c) => c.json(OPENAPI, 200, { "Cache-Control": "public, max-age=3600" }));
   app.get("/healthz", (c) => c.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
   app.get("/readyz", async (c) => {

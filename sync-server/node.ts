@@ -3,6 +3,7 @@ import type { EdgeRuntime, Log } from "../edge/index.ts";
 import { asAshoreError } from "../protocol/errors.ts";
 import { createApp } from "./app.ts";
 import { createBell, keepSigned, noticeNews } from "./background.ts";
+import { compress, readBuilt } from "./built-files.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { createEmbeddedRuntime } from "./embedded-runtime.ts";
 import { listen } from "./listen.ts";
@@ -54,6 +55,7 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
     configured: config.models.map(({ name }) => name),
     repository: repositoryView(() => watcher.status()),
     inference: config.inference ? () => embedded?.runtime : undefined,
+    browserFiles: { read: (name) => readBuilt(`ashore/${name}`), compress },
   });
   const watcher = watchRepositories({ config, ports: { storage, signer, clock }, clock, log, metrics: app.metrics, onSigned });
   const listener = await listen({ config, app, files, log });

@@ -75,6 +75,22 @@ function file(description: string, content: Content): Operation["responses"] {
   };
 }
 
+const WASM = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm"];
+
+/** A file of Ashore itself: asked again at every use, compressed for who takes that. */
+function browserFile(operationId: string, summary: string, headers: OpenApiResponse["headers"] = {}, type = "text/javascript"): { readonly get: Operation } {
+  const answer = { ...validators, Vary: { description: "Compressed answers have ETags of their own.", schema: { const: "Accept-Encoding" } }, ...headers };
+  return {
+    get: {
+      operationId,
+      summary,
+      tags: ["browsers"],
+      parameters: [ref("parameters", "ifNoneMatch")],
+      responses: { "200": { description: "The file.", headers: answer, content: { [type]: { schema: {} } } }, "304": { description: "Unchanged since the ETag that was sent.", headers: answer }, "404": missing },
+    },
+  };
+}
+
 const inference: Readonly<Record<string, string>> = {
   predict: "Runs a signature def on rows (`instances`) or columns (`inputs`).",
   classify: "Runs a classification signature def on examples.",
@@ -130,6 +146,7 @@ export const OPENAPI: OpenApiDocument = {
   },
   tags: [
     { name: "distribution", description: "What devices take and prove: The Update Framework's metadata, its targets, and blobs by digest." },
+    { name: "browsers", description: "Ashore itself, for pages. Scripts of workers must be of the page's origin: `importScripts(\"https://SERVER/ashore/service-worker.js\")` is all that one there needs." },
     { name: "manifests", description: "What is published, for programs that trust the connection." },
     { name: "inference", description: "TensorFlow Serving's REST API, answered by this process (absent with --no-inference)." },
     { name: "operation", description: "Health, readiness, metrics." },
@@ -196,6 +213,10 @@ export const OPENAPI: OpenApiDocument = {
         },
       },
     },
+    "/ashore/client.js": browserFile("getClient", "The module that pages import: `import { connect } from \"/ashore/client.js\"`."),
+    "/ashore/service-worker.js": browserFile("getServiceWorker", "The service worker, whole. Begins with the root that trust starts from.", { "Service-Worker-Allowed": { description: "It may have the whole origin for its scope.", schema: { const: "/" } } }),
+    "/ashore/worker.js": browserFile("getWorker", "The script of the page's own workers, whole."),
+    "/ashore/wasm/{build}": { get: { ...browserFile("getWasm", "TensorFlow.js's WebAssembly builds.", {}, "application/wasm").get, parameters: [{ name: "build", in: "path", required: true, schema: { enum: WASM } }, ref("parameters", "ifNoneMatch")] } },
     "/v1/models": {
       get: { operationId: "listModels", summary: "The models that this process serves.", tags: ["inference"], responses: { "200": { description: "Their names.", content: json("ModelList") } } },
     },
@@ -237,7 +258,7 @@ export const OPENAPI: OpenApiDocument = {
     },
     headers: {
       etag: { description: 'Strong: `"sha256-<hex>"`, the digest of the bytes.', schema: { type: "string" } },
-      cacheControl: { description: "`immutable` where the URL names the bytes, else half a minute.", schema: { type: "string" } },
+      cacheControl: { description: "`immutable` where the URL names the bytes; `no-cache` for Ashore's own files; else half a minute.", schema: { type: "string" } },
       reprDigest: { description: "RFC 9530; for caches and people, devices trust the signed manifest alone.", schema: { type: "string" } },
       modelVersion: { description: "The version that answered.", schema: { type: "integer" } },
     },

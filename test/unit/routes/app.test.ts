@@ -192,10 +192,11 @@ describe("every route", () => {
   });
 
   test("that OpenAPI describes is there, and its references lead somewhere", async () => {
-    const app = appWith({ inference: runtimeWith([{ version: version(3), state: "AVAILABLE" }]) });
+    const browserFiles = { read: async () => MANIFEST, compress: async (bytes: Uint8Array<ArrayBuffer>) => bytes };
+    const app = appWith({ inference: runtimeWith([{ version: version(3), state: "AVAILABLE" }]), browserFiles });
     const document = (await (await get(app, "/openapi.json")).json()) as typeof OPENAPI;
     expect(document.openapi).toBe("3.1.0");
-    const values: Record<string, string> = { model: "digits", version: "3", label: "stable", file: "timestamp.json", hex: manifestTarget.sha256, path: `models/digits/3/${manifestTarget.sha256}.manifest.json` };
+    const values: Record<string, string> = { model: "digits", version: "3", label: "stable", file: "timestamp.json", build: "tfjs-backend-wasm.wasm", hex: manifestTarget.sha256, path: `models/digits/3/${manifestTarget.sha256}.manifest.json` };
     await storage.write(`blobs/sha256/${manifestTarget.sha256}`, MANIFEST);
     for (const [template, item] of Object.entries(document.paths)) {
       const path = template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "");
