@@ -32,6 +32,11 @@ export class Poller {
     return this.#closing.signal;
   }
 
+  /** The cycle under way; rejects with what it rejects with, but who does not listen need not care. */
+  get running(): Promise<void> | undefined {
+    return this.#running;
+  }
+
   /** A cycle that begins now or when the running one is over. Rejects with what it rejects with; `signal` ends the wait alone. */
   async run({ signal }: WithSignal = {}): Promise<void> {
     if (signal?.aborted === true) throw asAshoreError(signal.reason, "CANCELLED");

@@ -51,9 +51,14 @@ export interface HeldVersion {
   readonly manifest: TargetInfo;
   /** The backend on which it passed its self-test here, and served. */
   readonly proved?: Backend | undefined;
-  /** Milliseconds that one inference took here, hot, by backend; what was tried and was worse is in it too. */
-  readonly inferenceMs?: Readonly<Partial<Record<Backend, number>>> | undefined;
+  readonly inferenceMs?: InferenceTimes | undefined;
 }
+
+/**
+ * Milliseconds that one inference of a version took here, hot, by backend, those that were tried and were slower among them;
+ * null where it was tried and computed wrong numbers, or died.
+ */
+export type InferenceTimes = { readonly [backend in Backend]?: number | null | undefined };
 
 export interface JournalModel {
   /** The serving config last taken, whose bytes are in the blob store, and the version of the metadata that signed it. */

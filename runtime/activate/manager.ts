@@ -2,7 +2,9 @@ import type { AshoreError } from "../../protocol/errors.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import type { VersionStatus } from "../../protocol/states.ts";
 import type { WithSignal } from "../ports.ts";
-import { ModelManager, type Desired, type ManagerPorts } from "./model-manager.ts";
+import type { Loaded } from "./loaded.ts";
+import type { Desired, ManagerPorts } from "./manager-ports.ts";
+import { ModelManager } from "./model-manager.ts";
 import { labelsNotSet, nothingHeld, servableNotFound, unknownLabel, type Selector } from "./refusal.ts";
 import type { Handle, Servable } from "./servable.ts";
 
@@ -10,7 +12,9 @@ import type { Handle, Servable } from "./servable.ts";
 export class Manager {
   readonly #ports: ManagerPorts;
   readonly #models = new Map<string, ModelManager>();
+  readonly #removed = new Set<string>();
   #complete = false;
+  #patience = 0;
 
   constructor(ports: ManagerPorts) {
     this.#ports = ports;
@@ -20,7 +24,30 @@ export class Manager {
   track(name: ModelName): ModelManager {
     let model = this.#models.get(name);
     if (model === undefined) this.#models.set(name, (model = new ModelManager(name, this.#ports)));
+    this.#removed.delete(name);
     return model;
+  }
+
+  /** Unloads a model that is unknown from now on; requests under way are waited for until `cutOff` is aborted. */
+  async remove(name: ModelName, cutOff: AbortSignal): Promise<void> {
+    const model = this.#models.get(name);
+    this.#models.delete(name);
+    this.#removed.add(name);
+    await model?.close(cutOff);
+  }
+
+  /** While `work` is under way, what is stored is about to answer: requests wait for versions that are being loaded. */
+  async patiently<T>(work: () => Promise<T>): Promise<T> {
+    this.#patience++;
+    try {
+      return await work();
+    } finally {
+      this.#patience--;
+    }
+  }
+
+  get isPatient(): boolean {
+    return this.#patience > 0;
   }
 
   /** Says that every model there is has been tracked: from now on, a model that was not is unknown, and not merely not here yet. */
@@ -64,8 +91,14 @@ export class Manager {
     return this.#models.get(model)?.status();
   }
 
-  servables(model: string): readonly Servable[] {
-    return this.#models.get(model)?.servables() ?? [];
+  /** As {@link ModelManager.replace}. */
+  replace(before: Servable, after: Servable): boolean {
+    return this.#models.get(before.model)?.replace(before, after) === true;
+  }
+
+  /** The servable that a request without a version gets. */
+  latestLoaded(model: string): Loaded | undefined {
+    return this.#models.get(model)?.latestLoaded;
   }
 
   latest(model: string): Version | undefined {
@@ -83,7 +116,8 @@ export class Manager {
   }
 
   #unknown(model: string, { version, label }: Selector): AshoreError {
-    if (label !== undefined) return this.#complete ? unknownLabel(label) : labelsNotSet(label);
-    return this.#complete ? servableNotFound(model, version) : nothingHeld(model);
+    const isKnown = this.#complete || this.#removed.has(model);
+    if (label !== undefined) return isKnown ? unknownLabel(label) : labelsNotSet(label);
+    return isKnown ? servableNotFound(model, version) : nothingHeld(model);
   }
 }

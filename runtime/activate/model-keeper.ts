@@ -4,13 +4,14 @@ import { asAshoreError, AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import { bucketOf, rolloutSalt } from "../../protocol/rollout.ts";
-import { manifestPath, parseServingConfig, servingConfigPath, type ServingConfig, type TargetInfo } from "../../protocol/serving-config.ts";
+import { parseServingConfig, servingConfigPath, type ServingConfig, type TargetInfo } from "../../protocol/serving-config.ts";
 import type { BlobStore, JournalModel, Ports, WithSignal } from "../ports.ts";
 import { forgetVersion, journalOf, markFailed, markServed, setConfig, type JournalKeeper } from "../store/index.ts";
 import { retrying, type Progress, type VersionFetcher } from "../sync/index.ts";
 import type { Trust, TrustedTarget } from "../trust/index.ts";
 import { desiredVersions, type DesiredVersions } from "./desired.ts";
 import type { Manager } from "./manager.ts";
+import { NOTHING_PUBLISHED, readPublished } from "./published.ts";
 import type { Wanted } from "./servable.ts";
 import { isVerdict } from "./verdict.ts";
 
@@ -27,21 +28,26 @@ export interface ModelKeeperPorts extends Pick<Ports, "clock" | "random" | "repo
   readonly syncSoon: () => void;
 }
 
+interface ConfigInForce {
+  readonly config: ServingConfig;
+  /** Of the metadata that signed it. */
+  readonly metadataVersion: number;
+  readonly bucket: number;
+}
+
 /** What a device knows of one model, and what it makes of it: which versions to fetch, to load, and to keep. */
 export class ModelKeeper {
   readonly name: ModelName;
   readonly #ports: ModelKeeperPorts;
-  #config: ServingConfig | undefined;
-  #metadataVersion = 0;
-  #floor = 0;
-  #bucket = 0;
-  #published: ReadonlyMap<number, TargetInfo> = new Map();
+  #config: ConfigInForce | undefined;
+  #published = NOTHING_PUBLISHED;
   /** Digests that this host cannot run, as long as it lives. */
   readonly #unable = new Set<Digest>();
   /** Digests that failed for a reason that may pass; tried again soon, and with the next look for news. */
   readonly #unfit = new Set<Digest>();
   /** Damaged versions whose healing was asked for, each once until it is AVAILABLE again. */
   readonly #healing = new Set<Version>();
+  readonly #removed = new AbortController();
   #isVanished = false;
 
   constructor(name: ModelName, ports: ModelKeeperPorts) {
@@ -49,29 +55,47 @@ export class ModelKeeper {
     this.#ports = ports;
   }
 
-  get pollSeconds(): number | undefined {
-    return this.#config?.pollSeconds;
+  /** Aborted by {@link remove}. */
+  get removed(): AbortSignal {
+    return this.#removed.signal;
   }
 
-  /** Takes up what is stored, without network. `trusted`: whether stored metadata was taken up before. */
-  async recall(trusted: boolean, options: WithSignal): Promise<void> {
+  /** The model is not this device's any more: ends what is under way for it, and writes nothing of it from now on. */
+  remove(): void {
+    this.#removed.abort(new AshoreError("CANCELLED", `The model ${this.name} was removed from this device.`));
+  }
+
+  get pollSeconds(): number | undefined {
+    return this.#config?.config.pollSeconds;
+  }
+
+  /**
+   * Takes up what is stored, without network. `trust`: whether stored metadata was taken up, which may be under way still. What
+   * the server says meanwhile counts more.
+   */
+  async recall(trust: Promise<boolean>, given: WithSignal): Promise<void> {
+    const options = this.#until(given);
     const { config } = this.#record;
-    if (config !== null) {
-      const bytes = await this.#ports.blobs.get(digestOfHex(config.target.sha256), options);
-      if (bytes !== undefined) await this.#configure(parseServingConfig(bytes, servingConfigPath(this.name)), config.metadataVersion);
+    const bytes = config === null ? undefined : await this.#ports.blobs.get(digestOfHex(config.target.sha256), options);
+    if (config !== null && bytes !== undefined) {
+      const inForce = await this.#inForce(parseServingConfig(bytes, servingConfigPath(this.name)), config.metadataVersion);
+      this.#config ??= inForce;
     }
     // What is held was published and agreed upon when it was taken; without metadata to ask, that has to do.
-    this.#published = new Map(this.#record.held.map(({ version, manifest }) => [version, manifest]));
-    if (!trusted) return;
+    const recalled = { targets: new Map(this.#record.held.map(({ version, manifest }) => [version, manifest])), floor: 0 };
+    if (this.#published === NOTHING_PUBLISHED) this.#published = recalled;
+    if (!(await trust)) return;
     try {
-      await this.#readPublished(options);
+      const published = await readPublished(this.#ports.trust, this.name, options);
+      if (this.#published === recalled) this.#published = published;
     } catch (thrown) {
       this.#problem(asAshoreError(thrown));
     }
   }
 
   /** Takes in what trusted metadata says now; what fails is told too. @throws what fetching and storing the serving config throw */
-  async refresh(target: TrustedTarget | undefined, options: WithSignal): Promise<void> {
+  async refresh(target: TrustedTarget | undefined, given: WithSignal): Promise<void> {
+    const options = this.#until(given);
     if (target === undefined) {
       this.#vanished();
       return;
@@ -94,7 +118,8 @@ export class ModelKeeper {
   }
 
   /** Tells the manager what to have loaded now; safe to repeat. */
-  apply(): DesiredVersions {
+  apply(): void {
+    if (this.removed.aborted) return;
     const desired = this.#desired();
     this.#ports.manager.setAspired(this.name, {
       aspired: desired.loaded.map(({ version, manifest }) => ({ version, digest: digestOfHex(manifest.sha256) })),
@@ -103,11 +128,11 @@ export class ModelKeeper {
       latestFloor: desired.latestFloor,
     });
     this.#confirmServed(desired);
-    return desired;
   }
 
   /** Fetches what is missing, the newest first, each loaded as soon as it is whole. One that cannot be had does not stop the others. */
-  async fetchMissing(options: WithSignal): Promise<void> {
+  async fetchMissing(given: WithSignal): Promise<void> {
+    const options = this.#until(given);
     const faults: AshoreError[] = [];
     const tried = new Set<string>();
     for (;;) {
@@ -136,7 +161,8 @@ export class ModelKeeper {
   }
 
   /** Takes out of the journal what need not be kept (with `spare`, one version for a revert is). Whether there was anything. */
-  async forget({ spare, ...options }: { readonly spare: boolean } & WithSignal): Promise<boolean> {
+  async forget({ spare, ...given }: { readonly spare: boolean } & WithSignal): Promise<boolean> {
+    const options = this.#until(given);
     const { kept, loaded, aspired } = this.#desired();
     const keep = new Set((spare ? kept : [...loaded, ...aspired]).map(({ manifest }) => manifest.sha256));
     const gone = this.#record.held.filter(({ manifest }) => !keep.has(manifest.sha256));
@@ -148,22 +174,22 @@ export class ModelKeeper {
   /** Another root was pinned: what the old one said counts no more. What is held goes on until the new one names versions. */
   distrust(): void {
     this.#config = undefined;
-    this.#metadataVersion = 0;
-    this.#floor = 0;
-    this.#published = new Map();
+    this.#published = NOTHING_PUBLISHED;
   }
 
   /** A version ended badly: the next lower one takes its place, and what can be healed is. */
   async failed({ version, digest }: Wanted, error: AshoreError): Promise<void> {
+    if (this.removed.aborted) return;
     if (isVerdict(error)) await this.#fail(digest);
     else if (error.code === "BACKEND_UNAVAILABLE") this.#unable.add(digest);
     else if (error.code === "DIGEST_MISMATCH") {
-      await this.#ports.journal.update((journal) => forgetVersion(journal, this.name, version));
+      await this.#ports.journal.update((journal) => forgetVersion(journal, this.name, version), this.#until());
       if (!this.#healing.has(version)) this.#ports.syncSoon();
       this.#healing.add(version);
     } else {
       this.#unfit.add(digest);
-      void this.#ports.clock.sleep(LIMITS.retryCapMs, { signal: this.#ports.closing }).then(() => this.retry(), () => undefined);
+      const { signal } = this.#until({ signal: this.#ports.closing });
+      void this.#ports.clock.sleep(LIMITS.retryCapMs, { signal }).then(() => this.retry(), () => undefined);
     }
     this.apply();
   }
@@ -176,8 +202,17 @@ export class ModelKeeper {
   /** Durable before a version first answers, so that no restart goes below it. */
   async serving(version: Version): Promise<void> {
     const { served } = this.#record;
-    if (served?.version === version && served.metadataVersion === this.#metadataVersion) return;
-    await this.#ports.journal.update((journal) => markServed(journal, this.name, version, this.#metadataVersion));
+    if (this.removed.aborted || (served?.version === version && served.metadataVersion === this.#metadataVersion)) return;
+    await this.#ports.journal.update((journal) => markServed(journal, this.name, version, this.#metadataVersion), this.#until());
+  }
+
+  /** Of the serving config in force; 0 for none. */
+  get #metadataVersion(): number {
+    return this.#config?.metadataVersion ?? 0;
+  }
+
+  #until({ signal }: WithSignal = {}): { readonly signal: AbortSignal } {
+    return { signal: signal === undefined ? this.removed : AbortSignal.any([signal, this.removed]) };
   }
 
   get #record(): JournalModel {
@@ -186,22 +221,20 @@ export class ModelKeeper {
 
   #desired(): DesiredVersions {
     return desiredVersions({
-      config: this.#config,
+      config: this.#config?.config,
       metadataVersion: this.#metadataVersion,
-      floor: this.#floor,
-      bucket: this.#bucket,
-      published: this.#published,
+      floor: this.#published.floor,
+      bucket: this.#config?.bucket ?? 0,
+      published: this.#published.targets,
       record: this.#record,
       unable: this.#unable,
       unfit: this.#unfit,
     });
   }
 
-  async #configure(config: ServingConfig, metadataVersion: number): Promise<void> {
+  async #inForce(config: ServingConfig, metadataVersion: number): Promise<ConfigInForce> {
     const salt = rolloutSalt(config);
-    this.#bucket = salt === undefined ? 0 : await bucketOf(salt, this.#ports.journal.current().installSecret);
-    this.#config = config;
-    this.#metadataVersion = metadataVersion;
+    return { config, metadataVersion, bucket: salt === undefined ? 0 : await bucketOf(salt, this.#ports.journal.current().installSecret) };
   }
 
   async #take(target: TrustedTarget, options: WithSignal): Promise<void> {
@@ -209,9 +242,9 @@ export class ModelKeeper {
     if (this.#config === undefined || config?.target.sha256 !== target.sha256 || config.metadataVersion !== target.roleVersion) {
       const read = await this.#readConfig(target, options);
       await this.#ports.journal.update((journal) => setConfig(journal, this.name, { sha256: target.sha256, length: target.length }, target.roleVersion), options);
-      await this.#configure(read, target.roleVersion);
+      this.#config = await this.#inForce(read, target.roleVersion);
     }
-    await this.#readPublished(options);
+    this.#published = await readPublished(this.#ports.trust, this.name, options);
   }
 
   async #fetch({ version, manifest }: AspiredVersion, options: WithSignal): Promise<void> {
@@ -229,20 +262,6 @@ export class ModelKeeper {
     return config;
   }
 
-  async #readPublished(options: WithSignal): Promise<void> {
-    const published = new Map<number, TargetInfo>();
-    let floor = 0;
-    for (const target of await this.#ports.trust.list(`models/${this.name}/`, options)) {
-      const version = Number(target.path.split("/")[2]);
-      if (target.path !== manifestPath(this.name, version as Version)) continue;
-      published.set(version, target);
-      const minVersion = target.custom["minVersion"];
-      if (typeof minVersion === "number") floor = Math.max(floor, minVersion);
-    }
-    this.#published = published;
-    this.#floor = floor;
-  }
-
   /** Newer metadata that still names the version that answers gives it anew: only what is newer than that may lower it. */
   #confirmServed({ aspired }: DesiredVersions): void {
     const { served } = this.#record;
@@ -252,7 +271,7 @@ export class ModelKeeper {
   }
 
   async #fail(digest: Digest): Promise<void> {
-    await this.#ports.journal.update((journal) => markFailed(journal, this.name, digest));
+    await this.#ports.journal.update((journal) => markFailed(journal, this.name, digest), this.#until());
   }
 
   #vanished(): void {

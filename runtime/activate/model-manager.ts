@@ -1,36 +1,17 @@
-import type { Digest } from "../../protocol/digest.ts";
 import { asAshoreError, type AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import type { VersionStatus } from "../../protocol/states.ts";
-import type { Clock, ReportPort, WithSignal } from "../ports.ts";
+import type { WithSignal } from "../ports.ts";
+import { Changes } from "./changes.ts";
+import type { Loaded } from "./loaded.ts";
+import type { Desired, ManagerPorts } from "./manager-ports.ts";
 import { availabilityPreserving, type TransitionPolicy } from "./policy.ts";
 import type { Selector } from "./refusal.ts";
 import { Routes } from "./routes.ts";
-import type { Handle, Load, Servable, Wanted } from "./servable.ts";
+import { Seat } from "./seat.ts";
+import type { Handle, Servable, Wanted } from "./servable.ts";
 import { Slot } from "./slot.ts";
-
-/** Everything that a model should be on this device now; the manager finds the steps. */
-export interface Desired {
-  /** The whole set of versions to hold; what is missing from it is unloaded. */
-  readonly aspired: readonly Wanted[];
-  /** Digests that must not run: unloaded at once. */
-  readonly blocked: ReadonlySet<Digest>;
-  readonly labels: Readonly<Record<string, Version>>;
-  /** A request without a version never gets one below this: the device answered with it before, and no newer word lowered it. */
-  readonly latestFloor: number;
-}
-
-export interface ManagerPorts {
-  readonly load: Load;
-  readonly clock: Clock;
-  readonly report: ReportPort;
-  readonly policy?: TransitionPolicy | undefined;
-  /** Awaited before a version becomes what requests without a version get: what must be durable by then. */
-  readonly beforeLatest: (model: ModelName, version: Version) => Promise<void>;
-  /** A version ended badly. Told after its END. */
-  readonly onFailed: (model: ModelName, wanted: Wanted, error: AshoreError) => void;
-}
 
 /**
  * Moves one model's versions between TensorFlow Serving's states, one load at a time, and hands them to requests
@@ -45,8 +26,8 @@ export class ModelManager {
   readonly #closing = new AbortController();
   /** Versions whose number is taken by another digest that must be unloaded first. */
   readonly #successors = new Map<number, Wanted>();
+  readonly #changes = new Changes();
   #closed = false;
-  #waiters: (() => void)[] = [];
 
   constructor(name: ModelName, ports: ManagerPorts) {
     this.name = name;
@@ -74,7 +55,7 @@ export class ModelManager {
     }
     this.#routes.configure(desired.labels, desired.latestFloor);
     this.#reconcile();
-    this.#changed();
+    this.#changes.tell();
   }
 
   /** Pins the version that a request asks for. @throws NOT_FOUND, INVALID_ARGUMENT, UNAVAILABLE, VERSION_BLOCKED */
@@ -91,14 +72,14 @@ export class ModelManager {
       const handle = this.#routes.take(selector);
       if (handle !== undefined) return handle;
       if (!this.#routes.isComing(selector)) throw this.#routes.refusal(selector);
-      await this.#nextChange(signal);
+      await this.#changes.next({ signal });
     }
   }
 
   /** Resolves once every aspired version is AVAILABLE or END. */
   async settled({ signal }: WithSignal = {}): Promise<void> {
     while ([...this.#slots.values()].some((slot) => slot.aspired && slot.isComing) || this.#successors.size > 0) {
-      await this.#nextChange(signal);
+      await this.#changes.next({ signal });
     }
   }
 
@@ -112,8 +93,8 @@ export class ModelManager {
     return [...this.#slots.values()].sort((a, b) => b.version - a.version).map((slot) => slot.status);
   }
 
-  servables(): readonly Servable[] {
-    return [...this.#slots.values()].flatMap((slot) => (slot.routable && slot.loaded !== undefined ? [slot.loaded] : []));
+  get latestLoaded(): Loaded | undefined {
+    return this.#routes.latestLoaded;
   }
 
   /** Unloads everything; requests under way are waited for until `cutOff` is aborted. */
@@ -124,19 +105,30 @@ export class ModelManager {
     if (cutOff.aborted) this.#closing.abort();
     else cutOff.addEventListener("abort", () => this.#closing.abort(), { once: true });
     this.#reconcile();
-    while ([...this.#slots.values()].some((slot) => slot.state !== "END")) await this.#nextChange();
+    while ([...this.#slots.values()].some((slot) => slot.state !== "END")) await this.#changes.next();
+  }
+
+  /**
+   * Puts another engine under a version that answers: new requests go to `after`, those on `before` end there, and it is closed
+   * after the last. False, and nothing done, where `before` is not what answers any more; then `after` is the caller's to close.
+   */
+  replace(before: Servable, after: Servable): boolean {
+    const slot = this.#slots.get(before.version);
+    if (slot?.seat.loaded?.servable !== before || !slot.routable || !slot.aspired) return false;
+    slot.seat.replace(after, this.#closing.signal);
+    this.#watch(after);
+    this.#tell(slot);
+    return true;
   }
 
   /** A servable's engine died. Safe to repeat. */
   crashed(servable: Servable, error: AshoreError): void {
     const slot = this.#slots.get(servable.version);
-    if (slot?.loaded !== servable || slot.state !== "AVAILABLE") return;
-    const now = this.#ports.clock.now();
-    slot.crashes = now - slot.crashedAt > LIMITS.crashMemoryMs ? 1 : slot.crashes + 1;
-    slot.crashedAt = now;
+    if (slot?.seat.loaded?.servable !== servable || slot.state !== "AVAILABLE") return;
+    slot.crashes.note(this.#ports.clock.now(), servable.backend);
     slot.error = error;
     slot.routable = false;
-    slot.loaded = undefined;
+    slot.seat.abandon();
     slot.move("END");
     this.#routes.update();
     this.#tell(slot);
@@ -144,7 +136,7 @@ export class ModelManager {
     void servable.hosted.close().catch(() => undefined);
     if (slot.aspired) this.#reload(slot);
     this.#reconcile();
-    this.#changed();
+    this.#changes.tell();
   }
 
   #keep(slot: Slot): void {
@@ -160,7 +152,7 @@ export class ModelManager {
   }
 
   #open(wanted: Wanted): void {
-    const slot = new Slot(wanted);
+    const slot = new Slot(wanted, new Seat((servable) => this.#close(servable)));
     this.#slots.set(wanted.version, slot);
     this.#tell(slot);
     if (this.#slots.size > LIMITS.trackedVersions) this.#forgetOne();
@@ -190,8 +182,8 @@ export class ModelManager {
     slot.move("LOADING");
     this.#tell(slot);
     try {
-      const servable = await this.#ports.load(this.name, slot, { signal: abort.signal });
-      slot.loaded = servable;
+      const servable = await this.#ports.load(this.name, slot, { signal: abort.signal, avoid: slot.crashes.avoid });
+      slot.seat.put(servable);
       if (this.#routes.wouldLead(slot.version)) await this.#ports.beforeLatest(this.name, slot.version);
       abort.signal.throwIfAborted();
       slot.abort = undefined;
@@ -199,14 +191,14 @@ export class ModelManager {
       slot.routable = true;
       this.#routes.update();
       this.#tell(slot);
-      void servable.hosted.lost.then((error) => this.crashed(servable, error));
+      this.#watch(servable);
     } catch (thrown) {
       slot.abort = undefined;
-      await this.#discard(slot);
+      await slot.seat.vacate(this.#closing.signal);
       this.#end(slot, abort.signal.aborted ? undefined : asAshoreError(thrown));
     }
     this.#reconcile();
-    this.#changed();
+    this.#changes.tell();
   }
 
   async #unload(slot: Slot): Promise<void> {
@@ -218,11 +210,10 @@ export class ModelManager {
     const after = this.#routes.latest;
     // Not awaited: newer metadata, which is stored already, lowered the version, so a restart in between does the same again.
     if (after !== undefined && after !== before) void this.#ports.beforeLatest(this.name, after);
-    await slot.unheld(this.#closing.signal);
-    await this.#discard(slot);
+    await slot.seat.vacate(this.#closing.signal);
     this.#end(slot, undefined);
     this.#reconcile();
-    this.#changed();
+    this.#changes.tell();
   }
 
   #end(slot: Slot, error: AshoreError | undefined): void {
@@ -233,7 +224,7 @@ export class ModelManager {
     this.#tell(slot);
     if (error !== undefined) {
       this.#ports.onFailed(this.name, slot, error);
-      if (slot.crashes > 0 && slot.aspired) this.#reload(slot);
+      if (slot.crashes.any && slot.aspired) this.#reload(slot);
       return;
     }
     const successor = this.#successors.get(slot.version);
@@ -247,33 +238,35 @@ export class ModelManager {
     const abort = new AbortController();
     slot.abort = abort;
     slot.reloading = true;
-    const pause = slot.crashes <= 1 ? 0 : Math.min(LIMITS.retryBaseMs * 2 ** (slot.crashes - 2), LIMITS.retryCapMs);
-    void this.#ports.clock.sleep(pause, { signal: abort.signal }).then(
+    void this.#ports.clock.sleep(slot.crashes.pause, { signal: abort.signal }).then(
       () => {
         if (abort.signal.aborted) return;
         slot.reloading = false;
         slot.abort = undefined;
         this.#restart(slot);
         this.#reconcile();
-        this.#changed();
+        this.#changes.tell();
       },
       // The version was dropped meanwhile; whoever dropped it went on.
       () => undefined,
     );
   }
 
-  async #discard(slot: Slot): Promise<void> {
-    const { loaded } = slot;
-    slot.loaded = undefined;
+  /** Does not reject. */
+  async #close({ version, hosted }: Servable): Promise<void> {
     try {
-      await loaded?.hosted.close();
+      await hosted.close();
     } catch (thrown) {
-      this.#ports.report({ type: "problem", model: this.name, version: slot.version, error: asAshoreError(thrown) });
+      this.#ports.report({ type: "problem", model: this.name, version, error: asAshoreError(thrown) });
     }
   }
 
+  #watch(servable: Servable): void {
+    void servable.hosted.lost.then((error) => this.crashed(servable, error));
+  }
+
   #tell(slot: Slot): void {
-    const backend = slot.loaded?.backend;
+    const backend = slot.seat.loaded?.servable.backend;
     this.#ports.report({ type: "state", model: this.name, status: slot.status, ...(backend === undefined ? {} : { backend }) });
   }
 
@@ -284,23 +277,5 @@ export class ModelManager {
         return;
       }
     }
-  }
-
-  #changed(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
-  }
-
-  async #nextChange(signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    let wake: () => void = () => undefined;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      this.#waiters.push(wake);
-      signal?.addEventListener("abort", wake, { once: true });
-    });
-    signal?.removeEventListener("abort", wake);
-    signal?.throwIfAborted();
   }
 }

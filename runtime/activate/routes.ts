@@ -1,6 +1,7 @@
 import type { AshoreError } from "../../protocol/errors.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import { Labels } from "./labels.ts";
+import type { Loaded } from "./loaded.ts";
 import { labelsNotSet, nothingHeld, servableNotFound, unknownLabel, versionBlocked, type Selector } from "./refusal.ts";
 import type { Handle } from "./servable.ts";
 import type { Slot } from "./slot.ts";
@@ -23,6 +24,11 @@ export class Routes {
   /** The highest version that can answer a request without a version. */
   get latest(): Version | undefined {
     return this.#latest?.version;
+  }
+
+  /** Its servable. */
+  get latestLoaded(): Loaded | undefined {
+    return this.#latest?.seat.loaded;
   }
 
   configure(labels: Readonly<Record<string, Version>>, latestFloor: number): void {
@@ -54,7 +60,7 @@ export class Routes {
   /** A handle, or undefined where no such version can answer now. */
   take(selector: Selector): Handle | undefined {
     const slot = this.#slotOf(selector);
-    return slot?.routable === true ? slot.hold() : undefined;
+    return slot?.routable === true ? slot.seat.loaded?.hold() : undefined;
   }
 
   /** Whether waiting may help a request that `take` had nothing for. */

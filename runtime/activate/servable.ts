@@ -2,6 +2,7 @@ import type { Digest } from "../../protocol/digest.ts";
 import type { Backend, Manifest } from "../../protocol/manifest.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import type { HostedModel } from "../ports.ts";
+import type { InferenceTime } from "./inference-time.ts";
 
 /** One version of one model, loaded and able to answer. */
 export interface Servable {
@@ -13,6 +14,8 @@ export interface Servable {
   /** The backend that passed the self-test, and runs it. */
   readonly backend: Backend;
   readonly hosted: HostedModel;
+  /** Who runs it for a request times it with this. */
+  readonly time: InferenceTime;
 }
 
 /** Keeps a version loaded for one request; released exactly once, whatever happened. */
@@ -28,8 +31,14 @@ export interface Wanted {
   readonly digest: Digest;
 }
 
+export interface LoadRequest {
+  readonly signal: AbortSignal;
+  /** A backend to try after all others: the version's engine died there more than once just now. */
+  readonly avoid?: Backend | undefined;
+}
+
 /**
  * Makes a servable of what the device holds. Called with one version of a model at a time; what it throws ends the version.
  * @throws AshoreError
  */
-export type Load = (model: ModelName, wanted: Wanted, options: { readonly signal: AbortSignal }) => Promise<Servable>;
+export type Load = (model: ModelName, wanted: Wanted, request: LoadRequest) => Promise<Servable>;

@@ -2,36 +2,33 @@ import type { Digest } from "../../protocol/digest.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import type { Version } from "../../protocol/names.ts";
 import { isLegalTransition, type ServableState, type VersionStatus } from "../../protocol/states.ts";
+import { Crashes } from "./crashes.ts";
 import type { Snapshot } from "./policy.ts";
-import type { Handle, Servable, Wanted } from "./servable.ts";
+import type { Seat } from "./seat.ts";
+import type { Wanted } from "./servable.ts";
 
-/**
- * One version's place in a manager: its state, its servable while it has one, and the count of requests that hold it. The
- * slot is itself the handle, so that pinning a version allocates nothing.
- */
-export class Slot implements Handle {
+/** One version's place in a manager: its state, and its servable while it has one. */
+export class Slot {
   readonly version: Version;
   readonly digest: Digest;
   aspired = true;
   blocked = false;
-  /** Whether requests may take it: set before AVAILABLE is told, cleared after UNLOADING is. */
+  /** Whether requests may take it: set before AVAILABLE is told, cleared after UNLOADING is. Then there is a servable. */
   routable = false;
-  loaded: Servable | undefined;
+  readonly seat: Seat;
   error: AshoreError | undefined;
   /** Ends the load under way, or the wait before a reload. */
   abort: AbortController | undefined;
   /** Its engine died, and it waits to be loaded again. */
   reloading = false;
-  crashes = 0;
-  crashedAt = 0;
+  readonly crashes = new Crashes();
 
   #state: ServableState = "START";
-  #handles = 0;
-  #idle: (() => void) | undefined;
 
-  constructor(wanted: Wanted) {
-    this.version = wanted.version;
-    this.digest = wanted.digest;
+  constructor({ version, digest }: Wanted, seat: Seat) {
+    this.version = version;
+    this.digest = digest;
+    this.seat = seat;
   }
 
   get state(): ServableState {
@@ -42,31 +39,6 @@ export class Slot implements Handle {
   move(to: ServableState): void {
     if (!isLegalTransition(this.#state, to)) throw new AshoreError("INTERNAL", `A servable cannot go from ${this.#state} to ${to}.`);
     this.#state = to;
-  }
-
-  get servable(): Servable {
-    if (this.loaded === undefined) throw new AshoreError("ENGINE_CRASHED", `The engine of version ${this.version} is gone.`);
-    return this.loaded;
-  }
-
-  hold(): Handle {
-    this.#handles += 1;
-    return this;
-  }
-
-  release(): void {
-    this.#handles -= 1;
-    if (this.#handles === 0) this.#idle?.();
-  }
-
-  /** Resolves when no request holds the version any more, or when `cutOff` is aborted. */
-  async unheld(cutOff: AbortSignal): Promise<void> {
-    if (this.#handles === 0 || cutOff.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#idle = resolve;
-      cutOff.addEventListener("abort", () => resolve(), { once: true });
-    });
-    this.#idle = undefined;
   }
 
   /** Whether it may yet become available without anything new from outside. */

@@ -1,7 +1,7 @@
 import type { AshoreError, ErrorCode } from "../../protocol/errors.ts";
 
 const VERDICTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["SELF_TEST_FAILED", "ENGINE_CRASHED", "MODEL_UNSUPPORTED_OP", "MODEL_MALFORMED", "SCHEMA_INVALID", "JSON_INVALID", "METADATA_MISMATCH"]);
-const BACKEND_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["SELF_TEST_FAILED", "ENGINE_CRASHED", "BACKEND_UNAVAILABLE", "MODEL_UNSUPPORTED_OP", "INVALID_ARGUMENT", "INTERNAL"]);
+const BACKEND_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["SELF_TEST_FAILED", "ENGINE_CRASHED", "BACKEND_UNAVAILABLE", "RESOURCE_EXHAUSTED", "MODEL_UNSUPPORTED_OP", "INVALID_ARGUMENT", "INTERNAL"]);
 
 /** Whether a failure says something about the version itself, so that this device does not try its digest again. */
 export function isVerdict({ code }: AshoreError): boolean {

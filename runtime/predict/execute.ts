@@ -17,7 +17,9 @@ export async function execute(servable: Servable, signature: Signature, inputs: 
     if (tensor === undefined) throw new AshoreError("INVALID_ARGUMENT", `Missing named input: ${port.key}.`);
     feeds[port.name] = toEngine(tensor, port);
   }
+  const began = servable.time.begin();
   const fetched = await servable.hosted.run(feeds, signature.fetches, options);
+  servable.time.end(began);
   const outputs: Record<string, Tensor> = {};
   for (const { key, name, dtype } of signature.outputs) {
     const tensor = fetched[name];

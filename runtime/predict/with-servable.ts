@@ -3,12 +3,12 @@ import type { Manager, Selector, Servable } from "../activate/index.ts";
 import type { WithSignal } from "../ports.ts";
 
 /**
- * Pins the version that a request asks for while `use` runs. If its engine dies meanwhile, the request is tried once more, on
+ * Pins the version that a request asks for while `use` runs; at a start, waits for it. If its engine dies meanwhile, the request is tried once more, on
  * the version as it is loaded again or on the one that answers instead: inference is pure, so nothing happens twice.
  * @throws what `Manager.acquire` and `use` throw; ENGINE_CRASHED if the second engine dies too
  */
 export async function withServable<T>(manager: Manager, model: string, selector: Selector, use: (servable: Servable) => Promise<T>, options: WithSignal = {}): Promise<T> {
-  const handle = manager.acquire(model, selector);
+  const handle = manager.isPatient ? await manager.available(model, selector, options) : manager.acquire(model, selector);
   const { servable } = handle;
   try {
     return await use(servable);

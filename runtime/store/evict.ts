@@ -1,10 +1,9 @@
-import type { Digest } from "../../protocol/digest.ts";
-import { parseManifest, type Manifest } from "../../protocol/manifest.ts";
 import type { TargetInfo } from "../../protocol/serving-config.ts";
 import type { BlobStore, WithSignal } from "../ports.ts";
 import { refuseAborted } from "../sync/abort.ts";
 import type { JournalKeeper } from "./journal-keeper.ts";
 import { keptManifests, unneeded } from "./plan.ts";
+import { readManifests } from "./read-version.ts";
 
 export interface Evicted {
   readonly blobs: number;
@@ -19,11 +18,7 @@ export interface Evicted {
 export async function evictUnneeded(blobs: BlobStore, keeper: JournalKeeper, fetching: readonly TargetInfo[], options: WithSignal = {}): Promise<Evicted> {
   if (!keeper.persistent) return { blobs: 0, bytes: 0 };
   const stored = await blobs.list();
-  const manifests = new Map<Digest, Manifest>();
-  for (const digest of keptManifests(keeper.current(), fetching)) {
-    const bytes = await blobs.get(digest, options);
-    if (bytes !== undefined) manifests.set(digest, parseManifest(bytes, `the stored manifest ${digest}`));
-  }
+  const manifests = await readManifests(blobs, keptManifests(keeper.current(), fetching), options);
   // As it is after the reads, so that what was committed meanwhile counts.
   const victims = unneeded(stored, keeper.current(), fetching, manifests);
   for (const { digest } of victims) {

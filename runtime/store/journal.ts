@@ -1,18 +1,27 @@
 import * as v from "valibot";
 import { digestSchema, sizeSchema } from "../../protocol/descriptor.ts";
-import type { Digest } from "../../protocol/digest.ts";
+import { digestOfHex, type Digest } from "../../protocol/digest.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { schemaError, type Backend } from "../../protocol/manifest.ts";
 import { isModelName, isVersion, type ModelName, type Version } from "../../protocol/names.ts";
 import { targetInfoSchema, type TargetInfo } from "../../protocol/serving-config.ts";
-import type { Journal, JournalModel } from "../ports.ts";
+import type { HeldVersion, InferenceTimes, Journal, JournalModel } from "../ports.ts";
 
+const backends = ["webgpu", "wasm", "cpu"] as const satisfies readonly Backend[];
+const timeSchema = v.optional(v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0))));
 const versionSchema = v.custom<Version>(isVersion, "must be a version");
 
 const modelSchema = v.object({
   config: v.nullable(v.object({ target: targetInfoSchema, metadataVersion: sizeSchema })),
-  held: v.array(v.object({ version: versionSchema, manifest: targetInfoSchema, proved: v.optional(v.picklist(["webgpu", "wasm", "cpu"])) })),
+  held: v.array(
+    v.object({
+      version: versionSchema,
+      manifest: targetInfoSchema,
+      proved: v.optional(v.picklist(backends)),
+      inferenceMs: v.optional(v.object(v.entriesFromList(backends, timeSchema))),
+    }),
+  ),
   served: v.nullable(v.object({ version: versionSchema, metadataVersion: sizeSchema })),
   failed: v.pipe(v.array(digestSchema), v.maxLength(LIMITS.failedDigests)),
 });
@@ -71,7 +80,22 @@ export function forgetVersion(journal: Journal, model: ModelName, version: Versi
 
 /** A held version passed its self-test on this backend, and serves. */
 export function markProved(journal: Journal, model: ModelName, version: Version, proved: Backend): Journal {
-  return change(journal, model, ({ held }) => ({ held: held.map((one) => (one.version === version ? { ...one, proved } : one)) }));
+  return changeHeld(journal, model, version, (one) => (one.proved === proved ? one : { ...one, proved }));
+}
+
+/** How long an inference of a held version takes. What is known already is written again only where it was off by more than a factor of two. */
+export function markTimes(journal: Journal, model: ModelName, version: Version, manifest: Digest, times: InferenceTimes): Journal {
+  return changeHeld(journal, model, version, (one) => {
+    if (digestOfHex(one.manifest.sha256) !== manifest) return one;
+    const news = Object.entries(times).filter(([backend, ms]) => isNews(one.inferenceMs?.[backend as Backend], ms));
+    return news.length === 0 ? one : { ...one, inferenceMs: { ...one.inferenceMs, ...Object.fromEntries(news) } };
+  });
+}
+
+function isNews(known: number | null | undefined, ms: number | null | undefined): boolean {
+  if (ms === undefined) return false;
+  if (typeof known !== "number" || ms === null) return known !== ms;
+  return ms > 2 * known || ms < known / 2;
 }
 
 /** A version answers now, given by this version of the serving metadata. */
@@ -99,6 +123,13 @@ export function resetTrust(journal: Journal): Journal {
 
 export function forgetModel(journal: Journal, model: ModelName): Journal {
   return { ...journal, models: Object.fromEntries(Object.entries(journal.models).filter(([other]) => other !== model)) };
+}
+
+/** The same journal where the version is not held, or `next` answers what it was given. */
+function changeHeld(journal: Journal, model: ModelName, version: Version, next: (held: HeldVersion) => HeldVersion): Journal {
+  const { held } = journalOf(journal, model);
+  const changed = held.map((one) => (one.version === version ? next(one) : one));
+  return changed.every((one, at) => one === held[at]) ? journal : change(journal, model, () => ({ held: changed }));
 }
 
 function change(journal: Journal, model: ModelName, next: (record: JournalModel) => Partial<JournalModel>): Journal {

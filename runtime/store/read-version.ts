@@ -1,4 +1,4 @@
-import { digestOfHex } from "../../protocol/digest.ts";
+import { digestOfHex, type Digest } from "../../protocol/digest.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { parseManifest, type EncodedBlob, type Manifest, type Variant } from "../../protocol/manifest.ts";
 import type { TargetInfo } from "../../protocol/serving-config.ts";
@@ -12,6 +12,16 @@ import { inParallel } from "../sync/in-parallel.ts";
 export async function readManifest(blobs: BlobStore, target: TargetInfo, options: WithSignal = {}): Promise<Manifest | undefined> {
   const bytes = await blobs.get(digestOfHex(target.sha256), options);
   return bytes === undefined ? undefined : parseManifest(bytes);
+}
+
+/** Those of the manifests that are stored whole, by digest. As {@link readManifest}. */
+export async function readManifests(blobs: BlobStore, digests: readonly Digest[], options: WithSignal = {}): Promise<ReadonlyMap<Digest, Manifest>> {
+  const manifests = new Map<Digest, Manifest>();
+  for (const digest of digests) {
+    const bytes = await blobs.get(digest, options);
+    if (bytes !== undefined) manifests.set(digest, parseManifest(bytes, `the stored manifest ${digest}`));
+  }
+  return manifests;
 }
 
 /** A variant's bytes, each hashed as it was read; or the blobs that are gone or damaged and must be fetched again. */

@@ -16,10 +16,9 @@ export interface RestoreOptions {
  * is no root that still counts, or the program ships one whose chain only the server can tell.
  */
 export async function restoreOffline({ store, shipped, now }: RestoreOptions): Promise<TrustedSet | undefined> {
-  const root = await storedRoot(store, shipped);
+  const { root, timestamp, snapshot, targets } = await readStored(store, shipped);
   const set = root && (await TrustedSet.start(root, { now, offline: true }));
   if (set === undefined) return undefined;
-  const [timestamp, snapshot, targets] = [await store.read(metadataFileName("timestamp")), await store.read(metadataFileName("snapshot")), await store.read(metadataFileName("targets"))];
   if (timestamp !== undefined) await set.loadTimestamp(timestamp);
   if (snapshot !== undefined) await set.loadSnapshot(snapshot);
   if (targets !== undefined) await set.loadTargets(targets);
@@ -28,8 +27,7 @@ export async function restoreOffline({ store, shipped, now }: RestoreOptions): P
 
 /** The store as the end of a whole update; undefined where it is not one, or anything in it is expired. */
 export async function restoreCurrent({ store, shipped, now }: RestoreOptions): Promise<TrustedSet | undefined> {
-  const root = await storedRoot(store, shipped);
-  const [timestamp, snapshot, targets] = [await store.read(metadataFileName("timestamp")), await store.read(metadataFileName("snapshot")), await store.read(metadataFileName("targets"))];
+  const { root, timestamp, snapshot, targets } = await readStored(store, shipped);
   if (root === undefined || timestamp === undefined || snapshot === undefined || targets === undefined) return undefined;
   const set = await TrustedSet.start(root, { now });
   try {
@@ -43,9 +41,18 @@ export async function restoreCurrent({ store, shipped, now }: RestoreOptions): P
   return (await set.loadSnapshot(snapshot)) && (await set.loadTargets(targets)) ? set : undefined;
 }
 
-async function storedRoot(store: RecordStore, shipped: Uint8Array<ArrayBuffer> | undefined): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const { pin } = await readRootPin(store);
-  const root = await store.read(metadataFileName("root"));
-  if (pin === undefined || root === undefined || !isPinned(pin, await digestOf(root))) return undefined;
-  return shipped === undefined || isPinned(pin, await digestOf(shipped)) ? root : undefined;
+interface Stored {
+  /** Only one that was pinned, of the chain that the program ships a root of. */
+  readonly root: Uint8Array<ArrayBuffer> | undefined;
+  readonly timestamp: Uint8Array<ArrayBuffer> | undefined;
+  readonly snapshot: Uint8Array<ArrayBuffer> | undefined;
+  readonly targets: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** All at once: a device that was woken for a request waits for these. */
+async function readStored(store: RecordStore, shipped: Uint8Array<ArrayBuffer> | undefined): Promise<Stored> {
+  const read = (role: string): Promise<Uint8Array<ArrayBuffer> | undefined> => store.read(metadataFileName(role));
+  const [{ pin }, root, timestamp, snapshot, targets] = await Promise.all([readRootPin(store), read("root"), read("timestamp"), read("snapshot"), read("targets")]);
+  const isTrusted = pin !== undefined && root !== undefined && isPinned(pin, await digestOf(root)) && (shipped === undefined || isPinned(pin, await digestOf(shipped)));
+  return { root: isTrusted ? root : undefined, timestamp, snapshot, targets };
 }

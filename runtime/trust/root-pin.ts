@@ -27,8 +27,7 @@ export interface StoredPin {
 export async function readRootPin(store: RecordStore): Promise<StoredPin> {
   let pin: RootPin | undefined;
   let present = false;
-  for (const name of RECORDS) {
-    const bytes = await store.read(name);
+  for (const bytes of await Promise.all(RECORDS.map((name) => store.read(name)))) {
     if (bytes === undefined) continue;
     present = true;
     const parsed = v.safeParse(rootPinSchema, await unseal(bytes));

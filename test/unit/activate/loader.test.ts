@@ -4,8 +4,9 @@ import { AshoreError, type ErrorCode } from "../../../protocol/errors.ts";
 import type { Backend, Manifest, Variant } from "../../../protocol/manifest.ts";
 import { modelName, version } from "../../../protocol/names.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
+import { nodeClock } from "../../../edge/node-clock.ts";
 import { chooseVariant, createLoader } from "../../../runtime/activate/index.ts";
-import type { RuntimeEvent } from "../../../runtime/ports.ts";
+import type { InferenceTimes, RuntimeEvent } from "../../../runtime/ports.ts";
 import { fakeEngine, type FakeModel } from "./fake-engine.ts";
 
 const DIGEST = digestOfHex("a".repeat(64));
@@ -25,8 +26,16 @@ const MANIFEST: Manifest = {
 
 type Answer = number | ErrorCode;
 
+interface LoadTestOptions {
+  readonly manifest?: Manifest;
+  readonly proved?: Backend;
+  readonly inferenceMs?: InferenceTimes;
+  readonly warmUp?: "always" | "unproved";
+  readonly avoid?: Backend;
+}
+
 /** Loads on an engine whose backends answer so; says on what, and what was run. */
-async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANIFEST, proved }: { manifest?: Manifest; proved?: Backend } = {}) {
+async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANIFEST, proved, inferenceMs, warmUp = "always", avoid }: LoadTestOptions = {}) {
   const runs: string[] = [];
   const events: RuntimeEvent[] = [];
   const engine = fakeEngine({
@@ -42,10 +51,13 @@ async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANI
     engine,
     readManifest: async () => manifest,
     readVariant: async () => ({ graph: new Uint8Array(), index: new Uint8Array(), shards: [] }),
-    proved: () => proved,
+    known: () => ({ version: MANIFEST.version, manifest: { sha256: "a".repeat(64), length: 0 }, proved, inferenceMs }),
+    clock: nodeClock,
+    timed: () => undefined,
+    warmUp,
     report: (event) => void events.push(event),
   });
-  const result = await loader(MANIFEST.model, { version: MANIFEST.version, digest: DIGEST }, { signal: new AbortController().signal }).then(
+  const result = await loader(MANIFEST.model, { version: MANIFEST.version, digest: DIGEST }, { signal: new AbortController().signal, avoid }).then(
     ({ backend }) => backend,
     (thrown: unknown) => thrown,
   );

@@ -3,7 +3,7 @@ import { digestOfHex } from "../../../protocol/digest.ts";
 import { AshoreError } from "../../../protocol/errors.ts";
 import type { Manifest } from "../../../protocol/manifest.ts";
 import { modelName, version, type Version } from "../../../protocol/names.ts";
-import { Manager, type Desired, type Load, type Wanted } from "../../../runtime/activate/index.ts";
+import { InferenceTime, Manager, type Desired, type Load, type Wanted } from "../../../runtime/activate/index.ts";
 import type { RuntimeEvent } from "../../../runtime/ports.ts";
 import { nodeClock } from "../../../edge/node-clock.ts";
 import { deferred, type Deferred } from "./deferred.ts";
@@ -51,7 +51,7 @@ function bench({ beforeLatest = async () => undefined }: { beforeLatest?: (versi
     wake();
     await end.promise;
     const hosted = await engine.load({ graph: new Uint8Array(), index: new Uint8Array(), shards: [] }, { backend: "wasm", signal });
-    return { model, version: number, digest, manifest: MANIFEST, backend: "wasm", hosted };
+    return { model, version: number, digest, manifest: MANIFEST, backend: "wasm", hosted, time: new InferenceTime(nodeClock) };
   };
   const report = (event: RuntimeEvent): void => {
     if (event.type === "state") told.push(`${event.status.version} ${event.status.state}`);

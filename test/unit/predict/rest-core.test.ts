@@ -5,7 +5,7 @@ import { LIMITS } from "../../../protocol/limits.ts";
 import type { Manifest, SignatureDef } from "../../../protocol/manifest.ts";
 import { modelName, version } from "../../../protocol/names.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
-import { Manager } from "../../../runtime/activate/index.ts";
+import { InferenceTime, Manager } from "../../../runtime/activate/index.ts";
 import { createRestCore, toFetchHandler, type RequestRecord, type RestCore, type RestCoreOptions } from "../../../runtime/predict/index.ts";
 import { fakeEngine } from "../activate/fake-engine.ts";
 
@@ -44,6 +44,7 @@ async function bench(models: Readonly<Record<string, readonly number[]>>, option
       manifest: MANIFEST,
       backend: "wasm",
       hosted: await engine.load({ graph: new Uint8Array(), index: new Uint8Array(), shards: [] }, { backend: "wasm", signal }),
+      time: new InferenceTime(nodeClock),
     }),
     clock: nodeClock,
     report: () => undefined,

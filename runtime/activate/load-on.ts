@@ -1,0 +1,73 @@
+import type { Digest } from "../../protocol/digest.ts";
+import { AshoreError } from "../../protocol/errors.ts";
+import type { Backend, Manifest, Variant } from "../../protocol/manifest.ts";
+import type { ModelName } from "../../protocol/names.ts";
+import type { Clock, EngineHost, HeldVersion, HostedModel, ModelBytes, ReportPort, WithSignal } from "../ports.ts";
+import { InferenceTime } from "./inference-time.ts";
+import { runSample, sampleInference } from "./sample-inference.ts";
+import { runSelfTest } from "./self-test.ts";
+import type { Servable, Wanted } from "./servable.ts";
+
+export interface LoaderPorts {
+  readonly engine: EngineHost;
+  readonly clock: Clock;
+  /** The verified manifest of a digest. @throws DIGEST_MISMATCH where its bytes are gone or damaged */
+  readonly readManifest: (digest: Digest, options: WithSignal) => Promise<Manifest>;
+  /** A variant's bytes, every blob hashed; asked for anew for each try, as the engine takes them over. @throws DIGEST_MISMATCH */
+  readonly readVariant: (variant: Variant, options: WithSignal) => Promise<ModelBytes>;
+  /** What this device knows of the version: where its self-test need not be repeated, and how long an inference takes. */
+  readonly known: (model: ModelName, wanted: Wanted) => HeldVersion | undefined;
+  /** Requests showed that an inference takes less time than was known. */
+  readonly timed: (servable: Servable, ms: number) => void;
+  /** Before a version answers again that was proved here: an inference, so that no request waits for the slow first one, or none, so that the first request need not wait for that of ours. */
+  readonly warmUp: "always" | "unproved";
+  readonly report: ReportPort;
+}
+
+export interface LoadOnRequest {
+  readonly model: ModelName;
+  readonly wanted: Wanted;
+  readonly manifest: Manifest;
+  readonly variant: Variant;
+  readonly backend: Backend;
+  /** What it has to do before it is handed over. A self-test's inference is a warm-up too. */
+  readonly prove: "self-test" | "warm-up" | "nothing";
+  /** What one inference is thought to take. */
+  readonly inferenceMs: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A version as a servable on one backend; closed again where it fails.
+ * @throws SELF_TEST_FAILED, BACKEND_UNAVAILABLE, and what reading and the engine throw
+ */
+export async function loadOn(ports: LoaderPorts, { model, wanted, manifest, variant, backend, prove, inferenceMs, signal }: LoadOnRequest): Promise<Servable> {
+  const { version, digest } = wanted;
+  const bytes = await ports.readVariant(variant, { signal });
+  const totalBytes = bytes.graph.byteLength + bytes.index.byteLength + bytes.shards.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const tell = (phase: "load" | "self-test" | "warm-up"): void => ports.report({ type: "progress", model, version, phase, bytes: totalBytes, totalBytes });
+  tell("load");
+  const hosted = await ports.engine.load(bytes, { backend, signal, servable: { model, version, digest, inferenceMs } });
+  try {
+    if (hosted.backend !== backend) throw new AshoreError("BACKEND_UNAVAILABLE", `The engine gave ${hosted.backend} where ${backend} was asked for.`);
+    if (prove === "self-test" && manifest.selfTest !== null) {
+      tell("self-test");
+      await runSelfTest(manifest, manifest.selfTest, hosted, { signal });
+    } else if (prove !== "nothing") {
+      tell("warm-up");
+      const sample = sampleInference(manifest);
+      if (sample !== undefined) await runSample(sample, hosted, { signal });
+    }
+    const time = new InferenceTime(ports.clock, (ms) => ports.timed(servable, ms));
+    const servable: Servable = { model, version, digest, manifest, backend, hosted, time };
+    return servable;
+  } catch (thrown) {
+    await closeQuietly(hosted);
+    throw thrown;
+  }
+}
+
+/** Closes what is being given up for another reason, which is the one to report. */
+export async function closeQuietly(hosted: HostedModel): Promise<void> {
+  await hosted.close().catch(() => undefined);
+}
