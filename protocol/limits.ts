@@ -70,6 +70,8 @@ export const LIMITS = {
   siteEntries: 512,
   siteBytes: 64 * MIB,
   siteEntryBytes: 16 * MIB,
+  /** One of TF.js's wasm files, which have some 400 kB. */
+  runtimeFileBytes: 8 * MIB,
   // engine
   queuedRequests: 1_024,
   firstInferenceMs: 120_000,
