@@ -1,0 +1,71 @@
+import { answerMessage } from "../browser/answer-messages.ts";
+import { WASM_DIGESTS } from "../browser/build-info.ts";
+import type { GivenOptions } from "../browser/host-options.ts";
+import { holdLifeLock } from "../browser/life-lock.ts";
+import { newsChannelName } from "../browser/news.ts";
+import { RuntimeHost } from "../browser/runtime-host.ts";
+import { runtimeFiles } from "../browser/runtime-files.ts";
+import { browserBackends } from "../engine/browser-backends.ts";
+import { createInProcessEngineHost } from "../engine/in-process-host.ts";
+import { createRestFetch } from "./rest-fetch.ts";
+import type { SiteCache } from "./site-cache.ts";
+import { addStaticRoutes, type SiteSource } from "./static-routes.ts";
+
+export interface WorkerOptions {
+  readonly given?: GivenOptions | undefined;
+  readonly root?: Uint8Array<ArrayBuffer> | undefined;
+  /** How the browser gets what no model answers, without asking this worker first; undefined where other code listens for fetches too. */
+  readonly routes?: SiteSource | undefined;
+  /** Only in the prebuilt worker. */
+  readonly site?: SiteCache | undefined;
+}
+
+/**
+ * Hosts the runtime in a service worker. Everything is registered at once, as service workers must; nothing is opened before
+ * an event needs it, because a new worker must not write while the one before it lives.
+ */
+export function startWorker(self: ServiceWorkerGlobalScope, { given, root, routes, site }: WorkerOptions): void {
+  const scope = new URL(self.registration.scope).pathname;
+  const fetchPort = (url: string, init?: RequestInit): Promise<Response> => fetch(url, init);
+  const channel = new BroadcastChannel(newsChannelName(scope));
+  const life = holdLifeLock();
+  life.catch(() => undefined);
+  const host = new RuntimeHost({
+    host: "service-worker",
+    scope,
+    lock: "wait",
+    keepsSite: site !== undefined,
+    given,
+    root,
+    tell: (news) => channel.postMessage(news),
+    engine: ({ server, backends }) => {
+      const files = runtimeFiles({ server, cacheName: `ashore-runtime:${scope}`, digests: WASM_DIGESTS, fetch: fetchPort });
+      return createInProcessEngineHost({ providers: browserBackends({ wasmFile: (name) => files.file(name) }), backends });
+    },
+  });
+  const rest = createRestFetch({ host, origin: self.location.origin });
+  const skills = {
+    host,
+    life,
+    keepSite: site && ((urls: readonly string[], options: { readonly signal?: AbortSignal | undefined }) => site.keep(urls, options)),
+    skipWaiting: () => self.skipWaiting(),
+  };
+
+  self.addEventListener("install", (event) => {
+    if (routes !== undefined) event.waitUntil(addStaticRoutes(event, routes));
+  });
+  self.addEventListener("message", (event) => {
+    const answered = answerMessage(event, skills);
+    if (answered !== undefined) event.waitUntil(answered.then(() => host.syncIfDue()));
+  });
+  self.addEventListener("fetch", (event) => {
+    const { request } = event;
+    if (rest.isOurs(request)) {
+      const answered = rest.answer(request);
+      event.respondWith(answered);
+      event.waitUntil(answered.then(() => host.syncIfDue(), () => undefined));
+    } else if (site?.handles(request) === true) {
+      event.respondWith(site.respond(request, (work) => event.waitUntil(work)));
+    }
+  });
+}
