@@ -250,5 +250,9 @@ export class FakeAsker implements Asker {
 
 /** Rejects when the signal is aborted, as `ask` does. */
 export function forever({ signal }: AskOptions): Promise<never> {
-  return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason as Error)));
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(signal?.reason as Error);
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort);
+  });
 }
