@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import sirv from "sirv";
 import { createApp } from "../../sync-server/app.ts";
@@ -8,13 +8,14 @@ import { createStaticFiles } from "../../sync-server/routes/static-files.ts";
 import { createFolderStorage } from "../../sync-server/storage/index.ts";
 
 /** A file server under test, in a process of its own. */
-export type Candidate = "ashore" | "ashore-streamed" | "sirv";
+export type Candidate = "ashore" | "ashore-streamed" | "sirv" | "sirv-whole";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (_: object, message: string) => console.error(message) };
 
 /** Serves a data folder until the process is ended; its URL. */
 export async function serveBlobs(candidate: Candidate, folder: string): Promise<string> {
   if (candidate === "sirv") return serveWithSirv(folder);
+  if (candidate === "sirv-whole") return serveWithSirv(folder, sayWhatA304Must);
   const storage = createFolderStorage(folder);
   // Without room for a blob in memory every one is streamed.
   const files = createStaticFiles({ storage, now: () => performance.now(), ...(candidate === "ashore-streamed" ? { maxBytes: 64 * 1024 } : {}) });
@@ -22,9 +23,19 @@ export async function serveBlobs(candidate: Candidate, folder: string): Promise<
   return (await listen({ config: { host: "127.0.0.1", port: 0 }, app, files, log: silent })).url;
 }
 
-async function serveWithSirv(folder: string): Promise<string> {
+/** What sirv leaves out of a 304: the headers of its 200 that RFC 9110, clause 15.4.5 demands there too, and the one that lets other origins read it. */
+function sayWhatA304Must(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader("ETag", request.headers["if-none-match"] ?? "");
+  response.setHeader("Cache-Control", "public, max-age=31536000, immutable");
+  response.setHeader("Access-Control-Allow-Origin", "*");
+}
+
+async function serveWithSirv(folder: string, before?: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
   const handle = sirv(folder, { etag: true, maxAge: 31_536_000, immutable: true });
-  const server = createServer((request, response) => handle(request, response));
+  const server = createServer((request, response) => {
+    before?.(request, response);
+    handle(request, response);
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no address");
