@@ -9,7 +9,7 @@ import { mulberry32 } from "../../protocol/self-test.ts";
 import { elementCount, type NamedTensors, type Tensor } from "../../protocol/tensor.ts";
 import type { EngineHost, HostedModel } from "../../runtime/ports.ts";
 import { packModel } from "../support/pack-model.ts";
-import { copyRealModel, expectedAnswers, type RealModel } from "../support/real-models.ts";
+import { copyRealModel, expectedAnswers, REAL_MODELS, type RealModel } from "../support/real-models.ts";
 import { referenceAnswers } from "../support/reference-model.ts";
 import { graphOfNodes, linearModel, node, placeholder, weightless } from "../support/small-graphs.ts";
 
@@ -23,7 +23,7 @@ interface Question {
 
 /** What the real models are asked: control flow, float16 and uint8 weights are among them. The large ones are slow on cpu. */
 const QUESTIONS: Readonly<Record<RealModel, Question>> = {
-  emotion: { input: "input_1", dtype: "float32", shape: [1, 64, 64, 1], outputs: ["Identity"], backends: ["wasm", "cpu"] },
+  emotion: { input: "input_1", dtype: "float32", shape: [1, 64, 64, 1], outputs: ["Identity"], backends: ["wasm", "webgpu", "cpu"] },
   facemesh: { input: "input_1", dtype: "float32", shape: [1, 192, 192, 3], outputs: ["Identity", "Identity_1", "Identity_2"], backends: ["wasm"] },
   centernet: { input: "tower_0/images", dtype: "float32", shape: [1, 512, 512, 3], outputs: ["tower_0/wh", "tower_0/keypoints", "tower_0/detections"], backends: ["wasm"] },
   handtrack: {
@@ -38,13 +38,21 @@ const QUESTIONS: Readonly<Record<RealModel, Question>> = {
   "basic-pitch": { input: "input_2", dtype: "float32", shape: [1, 43844, 1], outputs: ["Identity", "Identity_1", "Identity_2"], backends: ["wasm"] },
 };
 
+export interface EngineHostUnderTest {
+  /** What the host has; most is asked of the first. Default: wasm, cpu. */
+  readonly backends?: readonly [Backend, Backend];
+  /** Which of the real models to ask. Default: all. */
+  readonly models?: readonly RealModel[];
+}
+
 /** What every engine host does, wherever it computes. `make` starts one; the suite closes it. */
-export function describeEngineHost(name: string, make: () => EngineHost): void {
+export function describeEngineHost(name: string, make: () => EngineHost | Promise<EngineHost>, { backends = ["wasm", "cpu"], models = REAL_MODELS }: EngineHostUnderTest = {}): void {
+  const [first, second] = backends;
   describe(name, () => {
     let host: EngineHost;
     let folder: string;
     beforeAll(async () => {
-      host = make();
+      host = await make();
       folder = await mkdtemp(join(tmpdir(), "ashore-engine-"));
     });
     afterAll(async () => {
@@ -52,10 +60,10 @@ export function describeEngineHost(name: string, make: () => EngineHost): void {
       await rm(folder, { recursive: true });
     });
 
-    const linear = (backend: Backend = "wasm"): Promise<HostedModel> => host.load(linearModel(0.5, 2), { backend });
+    const linear = (backend = first): Promise<HostedModel> => host.load(linearModel(0.5, 2), { backend });
 
-    describe.each(Object.entries(QUESTIONS) as [RealModel, Question][])("%s", (real, question) => {
-      test.each(question.backends)("answers on %s as plain TF.js does on cpu", async (backend) => {
+    describe.each(models.map((real) => [real, QUESTIONS[real]] as const))("%s", (real, question) => {
+      test.each(question.backends.filter((backend) => backends.includes(backend)))("answers on %s as plain TF.js does on cpu", async (backend) => {
         const home = join(folder, real, backend);
         await copyRealModel(real, home);
         const feeds = { [`${question.input}:0`]: referenceInput(question) };
@@ -78,7 +86,7 @@ export function describeEngineHost(name: string, make: () => EngineHost): void {
     });
 
     test("several models answer side by side, on different backends", async () => {
-      const models = await Promise.all([host.load(linearModel(1, 0), { backend: "wasm" }), host.load(linearModel(10, 0), { backend: "cpu" }), host.load(linearModel(100, 0), { backend: "wasm" })]);
+      const models = await Promise.all([host.load(linearModel(1, 0), { backend: first }), host.load(linearModel(10, 0), { backend: second }), host.load(linearModel(100, 0), { backend: first })]);
       const rounds = await Promise.all(Array.from({ length: 5 }, () => Promise.all(models.map((model) => model.run({ "x:0": floats(3) }, ["y:0"])))));
       for (const round of rounds) expect(round.map((answer) => numbers(answer["y:0"])[0])).toEqual([3, 30, 300]);
       await models[0]?.close();
@@ -109,7 +117,7 @@ export function describeEngineHost(name: string, make: () => EngineHost): void {
       await model.close();
     });
 
-    test.each(["wasm", "cpu"] as const)("strings are bytes, UTF-8 or not, on %s", async (backend) => {
+    test.each(backends)("strings are bytes, UTF-8 or not, on %s", async (backend) => {
       const model = await host.load(weightless(placeholder("x", "DT_STRING", [-1]), node("y", "Identity", ["x"], { T: { type: "DT_STRING" } })), { backend });
       const data = [Uint8Array.of(0xff, 0, 0xfe), new TextEncoder().encode("grüße"), new Uint8Array()];
       const answer = await model.run({ "x:0": { dtype: "string", shape: [3], data } }, ["y:0"]);
@@ -125,18 +133,22 @@ export function describeEngineHost(name: string, make: () => EngineHost): void {
       await model.close();
     });
 
-    test.each(["wasm", "cpu"] as const)("a cast to bool is true for whatever is not zero, on %s", async (backend) => {
+    test.each(backends)("a cast to bool is true for whatever is not zero, on %s", async (backend) => {
       const cast = node("y", "Cast", ["x"], { SrcT: { type: "DT_FLOAT" }, DstT: { type: "DT_BOOL" } });
       const model = await host.load(weightless(placeholder("x", "DT_FLOAT", [-1]), cast), { backend });
       const answer = await model.run({ "x:0": floats(0, -0, 0.25, -0.5, 1, 256, Number.NaN) }, ["y:0"]);
       expect(answer["y:0"]).toEqual({ dtype: "bool", shape: [7], data: Uint8Array.of(0, 0, 1, 1, 1, 1, 1) });
+      // As many as a device apart computes itself.
+      const many = floats(...Array.from({ length: 4000 }, (_, i) => (i % 2) * 0.5), Number.NaN, 256, -0);
+      const truths = (await model.run({ "x:0": many }, ["y:0"]))["y:0"]?.data;
+      expect(truths).toEqual(Uint8Array.from([...Array.from({ length: 4000 }, (_, i) => i % 2), 1, 1, 0]));
       await model.close();
     });
 
     describe("what is wrong with a request is said, and the next one is answered", () => {
       let model: HostedModel;
       beforeAll(async () => {
-        model = await host.load(weightless(placeholder("x", "DT_FLOAT", [-1, 2]), placeholder("z", "DT_FLOAT"), node("y", "AddV2", ["x", "z"], { T: { type: "DT_FLOAT" } })), { backend: "wasm" });
+        model = await host.load(weightless(placeholder("x", "DT_FLOAT", [-1, 2]), placeholder("z", "DT_FLOAT"), node("y", "AddV2", ["x", "z"], { T: { type: "DT_FLOAT" } })), { backend: first });
       });
       afterAll(() => model.close());
       const x: Tensor = { dtype: "float32", shape: [1, 2], data: Float32Array.of(1, 2) };
@@ -160,7 +172,7 @@ export function describeEngineHost(name: string, make: () => EngineHost): void {
 
     test("what no memory holds is refused, and the next request is answered", async () => {
       const fill = node("y", "Fill", ["dims", "x"], { T: { type: "DT_FLOAT" }, index_type: { type: "DT_INT32" } });
-      const model = await host.load(weightless(placeholder("dims", "DT_INT32", [-1]), placeholder("x", "DT_FLOAT", []), fill), { backend: "wasm" });
+      const model = await host.load(weightless(placeholder("dims", "DT_INT32", [-1]), placeholder("x", "DT_FLOAT", []), fill), { backend: first });
       const ask = (...dims: number[]): Promise<NamedTensors> =>
         model.run({ "dims:0": { dtype: "int32", shape: [dims.length], data: Int32Array.from(dims) }, "x:0": { dtype: "float32", shape: [], data: Float32Array.of(3) } }, ["y:0"]);
       await expect(ask(2 ** 15, 2 ** 15)).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
@@ -169,7 +181,7 @@ export function describeEngineHost(name: string, make: () => EngineHost): void {
       await model.close();
     });
 
-    test("a trap in the WebAssembly module is told, and a model can be loaded again", async () => {
+    test.runIf(first === "wasm")("a trap in the WebAssembly module is told, and a model can be loaded again", async () => {
       const gather = node("y", "GatherNd", ["x", "indices"], { Tparams: { type: "DT_FLOAT" }, Tindices: { type: "DT_INT32" } });
       const model = await host.load(weightless(placeholder("x", "DT_FLOAT", [-1]), placeholder("indices", "DT_INT32", [-1, 1]), gather), { backend: "wasm" });
       const at = (index: number): Promise<NamedTensors> => model.run({ "x:0": floats(1, 2), "indices:0": { dtype: "int32", shape: [1, 1], data: Int32Array.of(index) } }, ["y:0"]);
@@ -185,41 +197,42 @@ export function describeEngineHost(name: string, make: () => EngineHost): void {
 
     describe("what cannot be loaded is refused", () => {
       test("a backend that this host has not", async () => {
-        await expect(host.load(linearModel(1, 1), { backend: "webgpu" })).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
+        const missing = (["webgpu", "wasm", "cpu"] as const).find((one) => !backends.includes(one)) ?? "webgpu";
+        await expect(host.load(linearModel(1, 1), { backend: missing })).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
       });
 
       test("operations that TF.js has not, by name", async () => {
         const model = weightless(placeholder("x", "DT_FLOAT"), node("y", "Erfinv", ["x"]), node("z", "MadeUp", ["y"]));
-        await expect(host.load(model, { backend: "wasm" })).rejects.toMatchObject({ code: "MODEL_UNSUPPORTED_OP", message: expect.stringMatching(/Erfinv.*y.*MadeUp.*z/s) });
+        await expect(host.load(model, { backend: first })).rejects.toMatchObject({ code: "MODEL_UNSUPPORTED_OP", message: expect.stringMatching(/Erfinv.*y.*MadeUp.*z/s) });
       });
 
       test("a graph that is not one", async () => {
         const { index, shards } = linearModel(1, 1);
-        await expect(host.load({ graph: new TextEncoder().encode("<!doctype html>"), index, shards }, { backend: "wasm" })).rejects.toMatchObject({ code: "MODEL_MALFORMED" });
+        await expect(host.load({ graph: new TextEncoder().encode("<!doctype html>"), index, shards }, { backend: first })).rejects.toMatchObject({ code: "MODEL_MALFORMED" });
       });
 
       test("a graph that names nodes it has not", async () => {
-        await expect(host.load(weightless(node("y", "Identity", ["nobody"])), { backend: "wasm" })).rejects.toMatchObject({ code: "MODEL_MALFORMED" });
+        await expect(host.load(weightless(node("y", "Identity", ["nobody"])), { backend: first })).rejects.toMatchObject({ code: "MODEL_MALFORMED" });
       });
 
       test("an index without the graph's weights", async () => {
         const { graph } = linearModel(1, 1);
         const { index } = weightless(placeholder("x", "DT_FLOAT"));
-        await expect(host.load({ graph, index, shards: [] }, { backend: "wasm" })).rejects.toMatchObject({ code: "MODEL_MALFORMED", message: expect.stringMatching(/a, b/) });
+        await expect(host.load({ graph, index, shards: [] }, { backend: first })).rejects.toMatchObject({ code: "MODEL_MALFORMED", message: expect.stringMatching(/a, b/) });
       });
 
       test("a graph without nodes to feed still loads", async () => {
-        const model = await host.load({ ...linearModel(1, 1), graph: printGraphFile(graphOfNodes([])) }, { backend: "wasm" });
+        const model = await host.load({ ...linearModel(1, 1), graph: printGraphFile(graphOfNodes([])) }, { backend: first });
         await model.close();
       });
     });
 
     test("aborting ends a load", async () => {
       const abort = new AbortController();
-      const loading = host.load(linearModel(1, 1), { backend: "wasm", signal: abort.signal });
+      const loading = host.load(linearModel(1, 1), { backend: first, signal: abort.signal });
       abort.abort();
       await expect(loading).rejects.toMatchObject({ code: "CANCELLED" });
-      await expect(host.load(linearModel(1, 1), { backend: "wasm", signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "CANCELLED" });
+      await expect(host.load(linearModel(1, 1), { backend: first, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "CANCELLED" });
     });
 
     test("aborting ends a request that waits, and no other", async () => {

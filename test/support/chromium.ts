@@ -10,23 +10,36 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The sandbox refuses to start as root, and a test's browser has no business with update and sync servers. */
 const FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
 
+/** WebGPU without a GPU: in software, slow, and the same in every machine. */
+export const SOFTWARE_WEBGPU: readonly string[] = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+export interface LaunchOptions {
+  readonly args?: readonly string[];
+}
+
 /** Starts a real, headless Chromium. The caller closes it. */
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium({ args = [] }: LaunchOptions = {}): Promise<Browser> {
   const executablePath = await findChromium();
   if (executablePath === undefined) {
     throw new Error("This test needs Chromium, and there is none on PATH. `npm test` finds or installs it.");
   }
-  return await chromium.launch({ executablePath, args: FLAGS });
+  return await chromium.launch({ executablePath, args: [...FLAGS, ...args] });
 }
 
-/** A source file and all that it imports, as one ES module that a browser runs. `entry` is a path from the root. */
-export async function bundle(entry: string): Promise<string> {
+export interface BundleOptions {
+  /** An ES module, or a classic script that runs by itself. Default: es. */
+  readonly format?: "es" | "iife";
+  readonly minify?: boolean;
+}
+
+/** A source file and all that it imports, as one script that a browser runs. `entry` is a path from the root. */
+export async function bundle(entry: string, { format = "es", minify = false }: BundleOptions = {}): Promise<string> {
   const result = await build({
     root: ROOT,
     configFile: false,
     logLevel: "error",
     publicDir: false,
-    build: { write: false, minify: false, target: "es2022", lib: { entry, formats: ["es"], fileName: "bundle" } },
+    build: { write: false, minify, target: "es2022", lib: { entry, formats: [format], name: "bundle", fileName: "bundle" } },
   });
   const [built] = Array.isArray(result) ? result : [result];
   if (built === undefined || !("output" in built)) throw new Error(`vite built nothing from ${entry}`);
