@@ -99,11 +99,12 @@ export class DeviceModels {
   /** Unloads a model, forgets it, and deletes what nothing else needs of it. Safe to repeat. */
   async remove(name: ModelName, options: WithSignal = {}): Promise<void> {
     const { manager, clock, journal } = this.#ports;
+    const isThere = this.#keepers.has(name) || this.#stored().includes(name);
     this.#wanted.remove(name);
     this.#keepers.get(name)?.remove();
     this.#keepers.delete(name);
     // Whatever ends the wait for it, what was begun is finished, now or by the next look.
-    this.#isSwept = false;
+    if (isThere) this.#isSwept = false;
     const removal = withCutOff(clock, LIMITS.drainMs, (cutOff) => manager.remove(name, cutOff)).then(() => journal.update((now) => forgetModel(now, name)));
     this.#removals.add(removal);
     try {
@@ -111,6 +112,7 @@ export class DeviceModels {
     } finally {
       this.#removals.delete(removal);
     }
+    if (!isThere) return;
     await this.sweep(options);
     this.#isSwept = true;
   }

@@ -18,15 +18,17 @@ export interface FakeEngineOptions {
   readonly backends?: readonly Backend[];
   /** Before a load ends; a rejection fails it. */
   readonly onLoad?: (bytes: ModelBytes, options: LoadOptions) => Promise<void>;
+  readonly wouldMove?: (loaded: FakeModel, inferenceMs: number) => boolean;
   readonly compute?: (feeds: NamedTensors, fetches: readonly string[], model: FakeModel) => Promise<NamedTensors>;
 }
 
 /** An engine without arithmetic: loads when it is told to, answers what it is told to, dies when it is told to. */
-export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute }: FakeEngineOptions = {}): FakeEngine {
+export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute, wouldMove }: FakeEngineOptions = {}): FakeEngine {
   const models: FakeModel[] = [];
   return {
     backends,
     models,
+    ...(wouldMove === undefined ? {} : { wouldMove: (loaded: HostedModel, inferenceMs: number) => models.some((model) => model === loaded && wouldMove(model, inferenceMs)) }),
     load: async (bytes, options) => {
       options.signal?.throwIfAborted();
       await onLoad?.(bytes, options);

@@ -5,8 +5,9 @@ import type { Backend, Manifest, Variant } from "../../../protocol/manifest.ts";
 import { modelName, version } from "../../../protocol/names.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
 import { nodeClock } from "../../../edge/node-clock.ts";
+import { isVerdict } from "../../../runtime/activate/verdict.ts";
 import { chooseVariant, createLoader } from "../../../runtime/activate/index.ts";
-import type { InferenceTimes, RuntimeEvent } from "../../../runtime/ports.ts";
+import type { InferenceTimes, LoadOptions, RuntimeEvent } from "../../../runtime/ports.ts";
 import { fakeEngine, type FakeModel } from "./fake-engine.ts";
 
 const DIGEST = digestOfHex("a".repeat(64));
@@ -37,9 +38,11 @@ interface LoadTestOptions {
 /** Loads on an engine whose backends answer so; says on what, and what was run. */
 async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANIFEST, proved, inferenceMs, warmUp = "always", avoid }: LoadTestOptions = {}) {
   const runs: string[] = [];
+  const loads: LoadOptions[] = [];
   const events: RuntimeEvent[] = [];
   const engine = fakeEngine({
     backends: Object.keys(answers) as Backend[],
+    onLoad: async (_, options) => void loads.push(options),
     compute: async (_, __, model: FakeModel): Promise<NamedTensors> => {
       runs.push(model.backend);
       const answer = answers[model.backend] ?? 0;
@@ -62,12 +65,12 @@ async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANI
     (thrown: unknown) => thrown,
   );
   const phases = events.flatMap((event) => (event.type === "progress" ? [event.phase] : []));
-  return { result, runs, phases, open: engine.models.filter(({ closed }) => !closed).length };
+  return { result, runs, phases, loads, open: engine.models.filter(({ closed }) => !closed).length };
 }
 
 describe("loading a version", () => {
   test("the first backend that computes what was published serves", async () => {
-    expect(await load({ wasm: 7, cpu: 7 })).toEqual({ result: "wasm", runs: ["wasm"], phases: ["load", "self-test"], open: 1 });
+    expect(await load({ wasm: 7, cpu: 7 })).toMatchObject({ result: "wasm", runs: ["wasm"], phases: ["load", "self-test"], open: 1 });
   });
 
   test("wrong numbers on one backend: the next, and the first is closed", async () => {
@@ -91,6 +94,34 @@ describe("loading a version", () => {
     expect(open).toBe(0);
   });
 
+  test("a backend without room for it: the next, and no judgement of the version where none has room", async () => {
+    expect(await load({ wasm: "RESOURCE_EXHAUSTED", cpu: 7 })).toMatchObject({ result: "cpu", open: 1 });
+    const { result } = await load({ wasm: "RESOURCE_EXHAUSTED", cpu: 8 });
+    expect(result).toMatchObject({ code: "RESOURCE_EXHAUSTED" });
+    expect(isVerdict(result as AshoreError)).toBe(false);
+  });
+
+  test("a backend that is gone since it served here: another at once, and that one is tested", async () => {
+    expect(await load({ webgpu: "BACKEND_UNAVAILABLE", wasm: 7 }, { proved: "webgpu" })).toMatchObject({ result: "wasm", runs: ["webgpu", "wasm"], phases: ["load", "warm-up", "load", "self-test"], open: 1 });
+  });
+
+  test("a backend on which the engine kept dying comes after all others, proved or not", async () => {
+    expect(await load({ webgpu: 7, wasm: 7 }, { proved: "webgpu", avoid: "webgpu" })).toMatchObject({ result: "wasm", runs: ["wasm"] });
+    expect(await load({ webgpu: 7, wasm: 8 }, { proved: "webgpu", avoid: "webgpu" })).toMatchObject({ result: "webgpu", runs: ["wasm", "webgpu"] });
+  });
+
+  test("a backend that failed the version before is tried last", async () => {
+    expect(await load({ wasm: 7, webgpu: 7, cpu: 7 }, { inferenceMs: { wasm: null, webgpu: 3 } })).toMatchObject({ result: "webgpu", runs: ["webgpu"] });
+  });
+
+  test("the engine is told whose graph it is, and what an inference takes on that backend", async () => {
+    const { loads } = await load({ wasm: 8, cpu: 7 }, { inferenceMs: { cpu: 120 } });
+    expect(loads.map(({ backend, servable }) => [backend, servable])).toEqual([
+      ["wasm", { model: "m", version: 1, digest: DIGEST, inferenceMs: undefined }],
+      ["cpu", { model: "m", version: 1, digest: DIGEST, inferenceMs: 120 }],
+    ]);
+  });
+
   test("a fault that no other backend would mend ends the load at once", async () => {
     const { result, runs } = await load({ wasm: "STORE_FAILED", cpu: 7 });
     expect(result).toMatchObject({ code: "STORE_FAILED" });
@@ -98,7 +129,12 @@ describe("loading a version", () => {
   });
 
   test("a version that was proved here before is not tested again, but warmed up, on the backend that it was proved on", async () => {
-    expect(await load({ wasm: 8, cpu: 8 }, { proved: "cpu" })).toEqual({ result: "cpu", runs: ["cpu"], phases: ["load", "warm-up"], open: 1 });
+    expect(await load({ wasm: 8, cpu: 8 }, { proved: "cpu" })).toMatchObject({ result: "cpu", runs: ["cpu"], phases: ["load", "warm-up"], open: 1 });
+  });
+
+  test("where the first request is to be the warm-up, a proved version runs nothing, and any other is tested as ever", async () => {
+    expect(await load({ wasm: 8, cpu: 8 }, { proved: "cpu", warmUp: "unproved" })).toMatchObject({ result: "cpu", runs: [], phases: ["load"], open: 1 });
+    expect(await load({ wasm: 7 }, { warmUp: "unproved" })).toMatchObject({ result: "wasm", phases: ["load", "self-test"] });
   });
 
   test("without a self-test one made-up inference warms up, and a refused one is nobody's fault", async () => {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { digestOfHex } from "../../../protocol/digest.ts";
 import { AshoreError } from "../../../protocol/errors.ts";
-import type { Manifest } from "../../../protocol/manifest.ts";
+import type { Backend, Manifest } from "../../../protocol/manifest.ts";
 import { modelName, version, type Version } from "../../../protocol/names.ts";
-import { InferenceTime, Manager, type Desired, type Load, type Wanted } from "../../../runtime/activate/index.ts";
+import { InferenceTime, Manager, type Desired, type Load, type Servable, type Wanted } from "../../../runtime/activate/index.ts";
 import type { RuntimeEvent } from "../../../runtime/ports.ts";
 import { nodeClock } from "../../../edge/node-clock.ts";
 import { deferred, type Deferred } from "./deferred.ts";
-import { fakeEngine, type FakeModel } from "./fake-engine.ts";
+import { fakeEngine, type FakeEngine, type FakeModel } from "./fake-engine.ts";
 
 const MODEL = modelName("m");
 const wanted = (n: number, digest = n): Wanted => ({ version: version(n), digest: digestOfHex(digest.toString(16).padStart(64, "0")) });
@@ -26,8 +26,11 @@ interface Bench {
   readonly told: string[];
   readonly failures: string[];
   /** Loads under way, by version, in the order begun; each ends when it is resolved or rejected. */
-  readonly loads: { readonly version: Version; readonly end: Deferred<void> }[];
+  readonly loads: { readonly version: Version; readonly avoid: Backend | undefined; readonly end: Deferred<void> }[];
+  readonly engine: FakeEngine;
   readonly models: FakeModel[];
+  /** Told with AVAILABLE. */
+  readonly backends: (Backend | undefined)[];
   /** Waits until something was told. */
   until(what: string): Promise<void>;
   answered(selector?: { version?: number; label?: string }): number | string;
@@ -36,6 +39,7 @@ interface Bench {
 function bench({ beforeLatest = async () => undefined }: { beforeLatest?: (version: Version) => Promise<void> } = {}): Bench {
   const told: string[] = [];
   const failures: string[] = [];
+  const backends: Bench["backends"] = [];
   const loads: Bench["loads"] = [];
   let waiters: (() => void)[] = [];
   const wake = (): void => {
@@ -44,9 +48,9 @@ function bench({ beforeLatest = async () => undefined }: { beforeLatest?: (versi
     for (const waiter of waiting) waiter();
   };
   const engine = fakeEngine();
-  const load: Load = async (model, { version: number, digest }, { signal }) => {
+  const load: Load = async (model, { version: number, digest }, { signal, avoid }) => {
     const end = deferred();
-    loads.push({ version: number, end });
+    loads.push({ version: number, avoid, end });
     signal.addEventListener("abort", () => end.reject(new AshoreError("CANCELLED", "aborted")));
     wake();
     await end.promise;
@@ -55,6 +59,7 @@ function bench({ beforeLatest = async () => undefined }: { beforeLatest?: (versi
   };
   const report = (event: RuntimeEvent): void => {
     if (event.type === "state") told.push(`${event.status.version} ${event.status.state}`);
+    if (event.type === "state" && event.status.state === "AVAILABLE") backends.push(event.backend);
     wake();
   };
   const manager = new Manager({
@@ -69,7 +74,9 @@ function bench({ beforeLatest = async () => undefined }: { beforeLatest?: (versi
     told,
     failures,
     loads,
+    engine,
     models: engine.models,
+    backends,
     until: async (what) => {
       while (!told.includes(what)) await new Promise<void>((resolve) => waiters.push(resolve));
     },
@@ -159,7 +166,121 @@ describe("handles", () => {
   });
 });
 
+describe("another engine under a version that answers", () => {
+  /** Loaded beside, as an improvement does. */
+  async function beside(b: Bench, before: Servable): Promise<Servable> {
+    const hosted = await b.engine.load({ graph: new Uint8Array(), index: new Uint8Array(), shards: [] }, { backend: "webgpu" });
+    return { ...before, backend: "webgpu", hosted };
+  }
+  function current(b: Bench): Servable {
+    const handle = b.manager.acquire("m", {});
+    handle.release();
+    return handle.servable;
+  }
+
+  test("new requests go to it, those under way end where they began, and the old engine closes after the last", async () => {
+    const b = await serving(1);
+    const before = current(b);
+    const first = b.manager.acquire("m", {});
+    const second = b.manager.acquire("m", {});
+    const after = await beside(b, before);
+    expect(b.manager.replace(before, after)).toBe(true);
+    expect(current(b)).toBe(after);
+    expect(first.servable).toBe(before);
+    first.release();
+    await Promise.resolve();
+    expect(b.models[0]?.closed).toBe(false);
+    second.release();
+    await b.manager.settled();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(b.models.map(({ closed }) => closed)).toEqual([true, false]);
+    expect(b.told).toEqual(["1 START", "1 LOADING", "1 AVAILABLE", "1 AVAILABLE"]);
+    expect(b.backends).toEqual(["wasm", "webgpu"]);
+  });
+
+  test("the death of the old engine is not the version's", async () => {
+    const b = await serving(1);
+    const before = current(b);
+    const handle = b.manager.acquire("m", {});
+    const after = await beside(b, before);
+    b.manager.replace(before, after);
+    b.models[0]?.die();
+    b.manager.crashed(before, new AshoreError("ENGINE_CRASHED", "seen by a request"));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(current(b)).toBe(after);
+    handle.release();
+  });
+
+  test("the death of the new one is", async () => {
+    const b = await serving(1);
+    const before = current(b);
+    b.manager.replace(before, await beside(b, before));
+    b.models[1]?.die();
+    await b.until("1 END");
+  });
+
+  test("a version that is lost, blocked or not wanted any more gets no other engine", async () => {
+    const lost = await serving(1);
+    const before = current(lost);
+    lost.models[0]?.die();
+    await lost.until("1 END");
+    expect(lost.manager.replace(before, await beside(lost, before))).toBe(false);
+
+    const blocked = await serving(1);
+    const gone = current(blocked);
+    blocked.manager.setAspired(MODEL, desired([], { blocked: new Set([wanted(1).digest]) }));
+    expect(blocked.manager.replace(gone, await beside(blocked, gone))).toBe(false);
+
+    const superseded = await serving(1);
+    const old = current(superseded);
+    superseded.manager.setAspired(MODEL, desired([2]));
+    expect(superseded.manager.replace(old, await beside(superseded, old))).toBe(false);
+  });
+
+  test("a version is unloaded only when the engines that it had before are closed too", async () => {
+    const b = await serving(1);
+    const before = current(b);
+    const handle = b.manager.acquire("m", {});
+    b.manager.replace(before, await beside(b, before));
+    b.manager.setAspired(MODEL, desired([]));
+    await b.until("1 UNLOADING");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(b.told).not.toContain("1 END");
+    handle.release();
+    await b.until("1 END");
+    expect(b.models.every(({ closed }) => closed)).toBe(true);
+  });
+});
+
+describe("removal", () => {
+  test("a removed model is unknown at once, its requests end, and it is known again when it is tracked", async () => {
+    const b = await serving(1);
+    const handle = b.manager.acquire("m", {});
+    const removed = b.manager.remove(MODEL, new AbortController().signal);
+    expect(b.answered()).toBe("NOT_FOUND");
+    expect(b.manager.names()).toEqual([]);
+    expect(b.models[0]?.closed).toBe(false);
+    handle.release();
+    await removed;
+    expect(b.models[0]?.closed).toBe(true);
+    b.manager.track(MODEL);
+    expect(b.answered()).toBe("UNAVAILABLE");
+  });
+});
+
 describe("failure", () => {
+  test("an engine that dies twice in a row is loaded with its backend avoided", async () => {
+    const b = await serving(1);
+    for (const avoid of [undefined, "wasm"]) {
+      b.models.at(-1)?.die();
+      const count = b.loads.length;
+      while (b.loads.length === count) await new Promise((resolve) => setImmediate(resolve));
+      expect(b.loads.at(-1)?.avoid).toBe(avoid);
+      b.loads.at(-1)?.end.resolve();
+      await b.manager.settled();
+    }
+  });
+
   test("a new version that fails stays END with its error, and the old one goes on", async () => {
     const b = await serving(1);
     b.manager.setAspired(MODEL, desired([2]));

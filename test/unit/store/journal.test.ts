@@ -3,7 +3,8 @@ import { digestOfHex, type Digest } from "../../../protocol/digest.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import { modelName, version } from "../../../protocol/names.ts";
 import type { TargetInfo } from "../../../protocol/serving-config.ts";
-import { commitVersion, emptyJournal, forgetModel, forgetVersion, journalOf, markFailed, markServed, parseJournal, resetTrust, setConfig } from "../../../runtime/store/index.ts";
+import type { InferenceTimes, Journal } from "../../../runtime/ports.ts";
+import { commitVersion, emptyJournal, forgetModel, forgetVersion, journalOf, markFailed, markProved, markServed, markTimes, parseJournal, resetTrust, setConfig } from "../../../runtime/store/index.ts";
 
 const SECRET = "00112233445566778899aabbccddeeff";
 const DIGITS = modelName("digits");
@@ -43,6 +44,28 @@ describe("what the journal says", () => {
   test("another root drops what the old chain said, and keeps what is held", () => {
     const before = setConfig(markServed(commitVersion(empty, DIGITS, version(1), target(1)), DIGITS, version(1), 3), DIGITS, target(9), 4);
     expect(journalOf(resetTrust(before), DIGITS)).toEqual({ config: null, served: null, held: [{ version: 1, manifest: target(1) }], failed: [] });
+  });
+
+  test("what inferences take, written again only where it was off by more than a factor of two", () => {
+    const held = commitVersion(empty, DIGITS, version(1), target(1));
+    const times = (journal: Journal): unknown => journalOf(journal, DIGITS).held[0]?.inferenceMs;
+    const mark = (journal: Journal, marks: InferenceTimes): Journal => markTimes(journal, DIGITS, version(1), digest(1), marks);
+    const known = mark(held, { wasm: 100 });
+    expect(times(known)).toEqual({ wasm: 100 });
+    for (const ms of [50, 100, 200]) expect(mark(known, { wasm: ms })).toBe(known);
+    for (const ms of [49, 201, null]) expect(times(mark(known, { wasm: ms }))).toEqual({ wasm: ms });
+    const unfit = mark(known, { webgpu: null });
+    expect(times(unfit)).toEqual({ wasm: 100, webgpu: null });
+    expect(mark(unfit, { webgpu: null, wasm: 120 })).toBe(unfit);
+    expect(times(mark(unfit, { webgpu: 7, wasm: 120 }))).toEqual({ wasm: 100, webgpu: 7 });
+    expect(parseJournal(JSON.parse(JSON.stringify(unfit)))).toEqual(unfit);
+  });
+
+  test("nothing of a version that is not held, or is another by now", () => {
+    const held = commitVersion(empty, DIGITS, version(1), target(1));
+    expect(markTimes(held, DIGITS, version(1), digest(2), { wasm: 1 })).toBe(held);
+    expect(markTimes(held, OTHER, version(1), digest(1), { wasm: 1 })).toBe(held);
+    expect(markProved(held, OTHER, version(1), "wasm")).toBe(held);
   });
 
   test("a model by the name of an object's member is a model like any other", () => {
