@@ -50,7 +50,7 @@ function selfContainedWasmGlue(): Plugin {
   return {
     name: "ashore:self-contained-wasm-glue",
     transform(code, id) {
-      if (!/\/wasm-out\/[^/]*\.js$/.test(id)) return undefined;
+      if (!/\/wasm-out\/[^/.]*\.js$/.test(id)) return undefined;
       if (!around.test(code)) throw new Error(`${id} names its script otherwise than TensorFlow.js 4.22 did; vite.browser.config.ts must follow it.`);
       return { code: code.replace(around, ""), map: null };
     },
