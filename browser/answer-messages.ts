@@ -58,7 +58,7 @@ async function valueOf(request: HostRequest, { host, keepSite, skipWaiting }: An
       // Nested inputs are looked at when the signature def is known.
       return await host.predict(request as Parameters<typeof host.predict>[0], { signal });
     case "models":
-      return await host.models({ signal });
+      return await host.models();
     case "sync":
       return await host.sync(request, { signal });
     case "settle":

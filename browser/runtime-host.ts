@@ -49,7 +49,6 @@ export class RuntimeHost {
   /** The look for news begun last, until somebody was told how it ended. */
   #look: Promise<void> | undefined;
   #lookedAt = 0;
-  #improving: Promise<void> | undefined;
 
   constructor(options: RuntimeHostOptions) {
     this.#options = options;
@@ -77,7 +76,10 @@ export class RuntimeHost {
     const isRunning = this.#running !== undefined;
     const { runtime } = await this.#run();
     // One that is made now knows them from the settings.
-    if (isRunning && (String(before?.models) !== String(after.models) || before?.removed.length !== after.removed.length)) runtime.want(asked.models);
+    if (isRunning && (String(before?.models) !== String(after.models) || before?.removed.length !== after.removed.length)) {
+      runtime.want(asked.models);
+      if (asked.models === "all") runtime.want(before?.removed ?? []);
+    }
     const { host, scope, keepsSite = false } = this.#options;
     return { build: BUILD, news: newsChannelName(scope), host, keepsSite, pollSeconds: runtime.pollSeconds(), persisted: stores.persisted };
   }
@@ -100,9 +102,9 @@ export class RuntimeHost {
     }
   }
 
-  async models(options: WithSignal = {}): Promise<readonly ModelState[]> {
-    const { runtime, started } = await this.#run();
-    await within(LIMITS.eventMs, started, browserClock, options);
+  async models(): Promise<readonly ModelState[]> {
+    const { runtime } = await this.#run();
+    await runtime.recalled();
     return runtime.models();
   }
 
@@ -140,16 +142,11 @@ export class RuntimeHost {
     }
   }
 
-  /** Pages that ask at the same time share the work. */
   async improve(options: WithSignal = {}): Promise<HostValues["improve"]> {
     const { runtime, started } = await this.#run();
-    this.#improving ??= started
-      .then(() => runtime.improve())
-      .finally(() => {
-        this.#improving = undefined;
-      });
-    this.#improving.catch(() => undefined);
-    return { more: !(await within(LIMITS.eventMs, this.#improving, browserClock, options)) };
+    const improved = started.then(() => runtime.improve());
+    improved.catch(() => undefined);
+    return { more: !(await within(LIMITS.eventMs, improved, browserClock, options)) };
   }
 
   async stored(options: WithSignal = {}): Promise<readonly StoredModel[]> {

@@ -59,6 +59,8 @@ export interface Runtime {
   readonly handle: RestCore["handle"];
   /** @throws NOT_FOUND, UNAVAILABLE, VERSION_BLOCKED, INVALID_ARGUMENT, UNIMPLEMENTED, ENGINE_CRASHED, CANCELLED, DEADLINE_EXCEEDED */
   predict(request: PredictRequest, options?: WithSignal): Promise<PredictAnswer>;
+  /** Resolves when it is known what is stored: `models` and `status` tell of it from then on. Never rejects. */
+  recalled(): Promise<void>;
   models(): readonly ModelStatus[];
   /** The versions of a model, highest first; undefined for one that this runtime does not know. */
   status(model: string): readonly VersionStatus[] | undefined;
