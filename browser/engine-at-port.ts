@@ -1,0 +1,183 @@
+import { asAshoreError, AshoreError, fromWireError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { Backend } from "../protocol/manifest.ts";
+import type { NamedTensors } from "../protocol/tensor.ts";
+import type { HostedModel, ModelBytes, RunOptions, WithSignal } from "../runtime/ports.ts";
+import { packFeeds, packModel } from "./engine-bytes.ts";
+import { readFromEngine, type FromEngine, type ToEngine } from "./engine-messages.ts";
+import { hearDeath, type EnginePlace, type EnginePort } from "./engine-ports.ts";
+import { EngineRuns } from "./engine-runs.ts";
+import { within } from "./within.ts";
+
+export interface LoadAtPortOptions extends WithSignal {
+  readonly backend: Backend;
+  /** The bytes are copied, not moved, for the case that the worker's tab goes before it has them. Default: false. */
+  readonly keep?: boolean | undefined;
+}
+
+/**
+ * Loads a model in the worker that is behind a port, and gives its handle. Where that fails, or is aborted, the worker is told to end.
+ * @throws WORKER_FAILED where no worker says that it is there within LIMITS.workerTakesMs; what its script and its engine throw;
+ * ENGINE_CRASHED, CANCELLED
+ */
+export async function loadAtPort(port: EnginePort, bytes: ModelBytes, options: LoadAtPortOptions, place: EnginePlace): Promise<EngineAtPort> {
+  const { signal } = options;
+  const engine = new EngineAtPort(port, options.backend, place);
+  const abort = (): void => void engine.end(asAshoreError(signal?.reason));
+  if (signal?.aborted === true) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    await engine.load(bytes, options);
+    return engine;
+  } catch (thrown) {
+    const error = asAshoreError(thrown);
+    engine.end(error);
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** A model whose computing is done behind a port: in a worker that a page lends, or one of this worker's own. */
+export class EngineAtPort implements HostedModel {
+  readonly lost: Promise<AshoreError>;
+  /** Resolves when nothing can be asked of it any more: it was closed, or is lost. */
+  readonly ended: Promise<void>;
+  readonly #port: EnginePort;
+  readonly #place: EnginePlace;
+  readonly #runs: EngineRuns;
+  readonly #here = deferred<void>();
+  readonly #loaded = deferred<void>();
+  readonly #lost = deferred<AshoreError>();
+  readonly #ended = deferred<void>();
+  readonly #listening = new AbortController();
+  /** Resolves when the worker is dead; undefined while it has not said that it lives. */
+  #dead: Promise<boolean> | undefined;
+  #backend: Backend;
+  #threads = 1;
+  #isOver = false;
+
+  constructor(port: EnginePort, backend: Backend, place: EnginePlace) {
+    this.#port = port;
+    this.#backend = backend;
+    this.#place = place;
+    this.lost = this.#lost.promise;
+    this.ended = this.#ended.promise;
+    this.#runs = new EngineRuns({
+      post: ({ id, feeds, fetches }) => {
+        const { value, transfer } = packFeeds(feeds);
+        this.#post({ type: "run", id, feeds: value, fetches: [...fetches] }, transfer);
+      },
+      cancel: (id) => this.#post({ type: "cancel", id }),
+    });
+    port.addEventListener("message", ({ data }) => this.#receive(data));
+    port.addEventListener("messageerror", () => this.#lose(crashed("a message of its cannot be read")));
+    port.start();
+  }
+
+  get backend(): Backend {
+    return this.#backend;
+  }
+
+  /** How many threads compute. */
+  get threads(): number {
+    return this.#threads;
+  }
+
+  async load(bytes: ModelBytes, { backend, keep = false, signal }: LoadAtPortOptions): Promise<void> {
+    if (!(await within(LIMITS.workerTakesMs, this.#here.promise, this.#place.clock, { signal }))) {
+      throw new AshoreError("WORKER_FAILED", `The worker that was to compute did not start within ${LIMITS.workerTakesMs} ms: its page is gone or busy, or its script does not come.`);
+    }
+    const { value, transfer } = packModel(bytes, keep);
+    this.#post({ type: "load", backend, graph: value.graph, index: value.index, shards: [...value.shards] }, transfer);
+    await this.#loaded.promise;
+  }
+
+  run(feeds: NamedTensors, fetches: readonly string[], { signal }: RunOptions = {}): Promise<NamedTensors> {
+    return this.#runs.run(feeds, fetches, signal);
+  }
+
+  /** Resolves when the worker has ended, and its memory is free, or after LIMITS.drainMs: it may be computing still. */
+  async close(): Promise<void> {
+    this.end(new AshoreError("CANCELLED", "The model was closed."));
+    if (this.#dead !== undefined) await within(LIMITS.drainMs, this.#dead, this.#place.clock);
+    this.#listening.abort();
+    this.#port.close();
+  }
+
+  /** Tells the worker to end; all that is pending is rejected with the reason. */
+  end(reason: AshoreError): void {
+    this.#here.reject(reason);
+    this.#loaded.reject(reason);
+    this.#runs.end(reason);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#ended.resolve();
+    this.#post({ type: "close" });
+  }
+
+  #receive(data: unknown): void {
+    let message: FromEngine;
+    try {
+      message = readFromEngine(data);
+    } catch (thrown) {
+      this.#lose(crashed("it says what this runtime does not understand", thrown));
+      return;
+    }
+    switch (message.type) {
+      case "answer":
+        this.#runs.settle(message.id, message.answers);
+        return;
+      case "error":
+        this.#runs.settle(message.id, fromWireError(message.error));
+        return;
+      case "here":
+        this.#watch(message.life);
+        this.#here.resolve();
+        return;
+      case "loaded":
+        this.#backend = message.backend;
+        this.#threads = message.threads;
+        this.#loaded.resolve();
+        return;
+      case "failed":
+        this.#lose(fromWireError(message.error));
+    }
+  }
+
+  #watch(life: string): void {
+    this.#dead = hearDeath(this.#place.locks, life, this.#listening.signal).then((isDead) => {
+      if (isDead) this.#lose(crashed("its worker is gone, perhaps with its tab"));
+      return isDead;
+    });
+  }
+
+  #lose(reason: AshoreError): void {
+    if (!this.#isOver) this.#lost.resolve(reason);
+    this.end(reason);
+  }
+
+  #post(message: ToEngine, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+}
+
+function crashed(why: string, cause?: unknown): AshoreError {
+  return new AshoreError("ENGINE_CRASHED", `The engine stopped: ${why}. The model must be loaded again.`, { cause });
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: AshoreError) => void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let settle: Omit<Deferred<T>, "promise"> = { resolve() {}, reject() {} };
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  // Told to whoever awaits it; who does not is not told elsewhere.
+  promise.catch(() => undefined);
+  return { promise, ...settle };
+}
