@@ -59,7 +59,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
   const siteKept = keepsSite ? keepSite(requests, container, pageLife, closing.signal) : Promise.resolve();
   const connection: Connection = { asker: requests, news, siteKept, closing: closing.signal };
   const poll = new Poll({ asker: requests, news, page: pageLife, pollSeconds: hello.pollSeconds });
-  const stopOffers = target.host === "service-worker" && container !== undefined ? offerEngines({ serviceWorker: container, workerUrl: settings.worker, server: settings.hello.server }) : undefined;
+  const stopOffers = target.host === "service-worker" && container !== undefined ? offerEngines({ serviceWorker: container, workerUrl: settings.worker }) : undefined;
 
   return {
     get host() {

@@ -55,11 +55,14 @@ export const LIMITS = {
   // server
   fileCacheBytes: 128 * MIB,
   cachedFileBytes: 17 * MIB,
+  controlBodyBytes: 1 * KIB,
   // page and worker
   /** A service worker's event ends after this long at most, and the page asks again: browsers stop a worker whose event runs for minutes. */
   eventMs: 15_000,
   /** A worker that is there says within this that it has a request. One that computes says it late, one that is not ours never. */
   workerTakesMs: 10_000,
+  /** A page that lends a worker says so within this. */
+  engineOfferMs: 2_000,
   /** A request whose worker died this often while it had it is given up. */
   workerLives: 3,
   /** How long a page waits, before it has its files kept for offline, for its own load and for the service worker to take it over. */

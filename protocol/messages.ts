@@ -147,21 +147,41 @@ export type HostNews =
   | { readonly type: "trust"; readonly what: "pinned" | "reset" | "expired" | "fresh"; readonly detail: string };
 
 /**
- * From a service worker to a page (`Client.postMessage`), with a MessagePort: lend a worker that computes one servable. The
- * page starts `worker.js`, hands it the port, and lets it end when the port's other side says `close`. Messages over the
- * port are those of `browser/engine-messages.ts`.
+ * From a service worker to the pages of its scope (`Client.postMessage`), each with a MessagePort: lend a worker that computes
+ * one servable. A page that can answers {@link EngineOffer} over the port; one of them gets {@link EngineTaken}, starts
+ * `worker.js` and hands the port over to it, and from then on the messages are those of `browser/engine-messages.ts`. The worker
+ * ends when the port's other side says `close`, or when who asked is dead.
  */
 export interface EngineWanted {
   readonly ashore: number;
   readonly type: "engine-wanted";
   readonly model: ModelName;
   readonly version: Version;
+  /** The sync server's base URL, where the wasm files are, and the scope whose cache keeps them. */
+  readonly server: string;
+  readonly scope: string;
+  /** The Web Lock that the service worker holds while it lives. */
+  readonly owner: string;
 }
 
-/** The first message that `worker.js` gets, with a port: what it is to be. */
+export interface EngineOffer {
+  readonly type: "offer";
+}
+
+/** From the service worker: `take` the port to a worker, or let it go, as another page was faster. */
+export interface EngineTaken {
+  readonly type: "take" | "leave";
+}
+
+/** What `worker.js` posts to whoever started it, as its first: it runs, and can be told what it is to be. */
+export interface WorkerUp {
+  readonly type: "up";
+}
+
+/** The first message that `worker.js` gets: what it is to be. */
 export type WorkerRole =
-  /** Compute one servable for whoever holds the port's other side. `server`: where the wasm files are. */
-  | { readonly ashore: number; readonly role: "engine"; readonly server: string }
+  /** Compute one servable for whoever holds the other side of the port that comes with it. */
+  | { readonly ashore: number; readonly role: "engine"; readonly server: string; readonly scope: string; readonly owner: string }
   /** Host a whole runtime; RequestEnvelopes follow, posted to the worker itself. `scope` names its store and news. */
   | { readonly ashore: number; readonly role: "host"; readonly scope: string };
 

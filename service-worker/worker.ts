@@ -1,4 +1,5 @@
 import { answerMessage } from "../browser/answer-messages.ts";
+import { browserClock } from "../browser/browser-clock.ts";
 import { WASM_DIGESTS } from "../browser/build-info.ts";
 import type { GivenOptions } from "../browser/host-options.ts";
 import { holdLifeLock } from "../browser/life-lock.ts";
@@ -7,6 +8,8 @@ import { RuntimeHost } from "../browser/runtime-host.ts";
 import { runtimeFiles } from "../browser/runtime-files.ts";
 import { browserBackends } from "../engine/browser-backends.ts";
 import { createInProcessEngineHost } from "../engine/in-process-host.ts";
+import { lendFromPages } from "./lend-from-pages.ts";
+import { createPlacedEngineHost } from "./placed-engine-host.ts";
 import { createRestFetch } from "./rest-fetch.ts";
 import type { SiteCache } from "./site-cache.ts";
 import { addStaticRoutes, type SiteSource } from "./static-routes.ts";
@@ -40,7 +43,9 @@ export function startWorker(self: ServiceWorkerGlobalScope, { given, root, route
     tell: (news) => channel.postMessage(news),
     engine: ({ server, backends }) => {
       const files = runtimeFiles({ server, cacheName: `ashore-runtime:${scope}`, digests: WASM_DIGESTS, fetch: fetchPort });
-      return createInProcessEngineHost({ providers: browserBackends({ wasmFile: (name) => files.file(name) }), backends });
+      const here = createInProcessEngineHost({ providers: browserBackends({ wasmFile: (name) => files.file(name) }), backends });
+      const lend = lendFromPages({ pages: self.clients, scopeUrl: self.registration.scope, server, life, clock: browserClock, openChannel: () => new MessageChannel() });
+      return createPlacedEngineHost({ here, lend, locks: navigator.locks, clock: browserClock });
     },
   });
   const rest = createRestFetch({ host, origin: self.location.origin });

@@ -1,0 +1,34 @@
+import type { WorkerRole } from "../protocol/messages.ts";
+
+export interface LendWorkerOptions {
+  /** `worker.js`, of this page's origin. */
+  readonly script: string;
+  readonly role: Extract<WorkerRole, { role: "engine" }>;
+  /** For people who look at what runs. */
+  readonly name: string;
+}
+
+/**
+ * Starts a worker that computes one servable for whoever holds the port's other side; from then on it has the port, and it ends by
+ * itself. The port is handed over once the script runs: what keeps it from running is told over the port from here.
+ */
+export function lendWorker(port: MessagePort, { script, role, name }: LendWorkerOptions): void {
+  const fail = (why: string): void => {
+    const error = { code: "WORKER_FAILED", message: `The worker ${script} does not start: ${why}`, causes: [] };
+    port.postMessage({ type: "failed", error });
+  };
+  try {
+    const worker = new Worker(script, { name });
+    worker.onmessage = () => {
+      worker.onmessage = worker.onerror = null;
+      worker.postMessage(role, [port]);
+    };
+    worker.onerror = ({ message }) => {
+      worker.onmessage = worker.onerror = null;
+      worker.terminate();
+      fail(message || "it could not be fetched, or is no script.");
+    };
+  } catch (thrown) {
+    fail(String(thrown));
+  }
+}
