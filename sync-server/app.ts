@@ -3,12 +3,14 @@ import { toFetchHandler } from "../edge/index.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import type { ModelName } from "../protocol/names.ts";
 import type { VersionStatus } from "../protocol/states.ts";
-import { createBrowserFiles, type BrowserFilesOptions } from "./routes/browser-files.ts";
+import { createBrowserFiles } from "./routes/browser-files.ts";
 import { createCatalogReader, type ReadCatalog } from "./routes/catalog.ts";
 import { consolePage } from "./routes/console-page.ts";
 import { CONSOLE_SCRIPT, CONSOLE_STYLE } from "./routes/console-assets.ts";
 import { CROSS_ORIGIN, PREFLIGHT } from "./routes/cross-origin.ts";
+import { demoRoutes, type Demo } from "./routes/demo-routes.ts";
 import { errorResponse } from "./routes/error-response.ts";
+import type { BuiltFiles } from "./routes/kept-files.ts";
 import { manifestRoutes } from "./routes/manifests.ts";
 import { createServerMetrics, type ServerMetrics } from "./routes/metrics.ts";
 import { createNewestRoot } from "./routes/newest-root.ts";
@@ -32,7 +34,9 @@ export interface AppOptions {
   /** Absent with `--no-inference`; undefined until the runtime, which takes its versions from this very app, is there. */
   readonly inference?: (() => Inference | undefined) | undefined;
   /** What browsers load under `/ashore/`; absent where this host has no build to give. */
-  readonly browserFiles?: Pick<BrowserFilesOptions, "read" | "compress"> | undefined;
+  readonly browserFiles?: BuiltFiles | undefined;
+  /** Takes the console's place. */
+  readonly demo?: Demo | undefined;
 }
 
 export interface App {
@@ -79,7 +83,7 @@ export function createApp(options: AppOptions): App {
   app.post("/predict", (c) => answerRest(c.req.raw));
   app.route("/manifests", manifestRoutes({ storage, catalog }));
   if (options.browserFiles !== undefined) {
-    const browserFiles = createBrowserFiles({ ...options.browserFiles, root: createNewestRoot(storage) });
+    const browserFiles = createBrowserFiles({ built: options.browserFiles, root: createNewestRoot(storage) });
     app.get("/ashore/*", async (c, next) => (await browserFiles.respond(c.req.raw, c.req.path)) ?? next());
   }
   app.get("/openapi.json", (c) => c.json(OPENAPI, 200, { "Cache-Control": "public, max-age=3600" }));
@@ -89,6 +93,7 @@ export function createApp(options: AppOptions): App {
     return c.json(answer, answer.ready ? 200 : 503, { "Cache-Control": "no-store" });
   });
   app.get("/monitoring/prometheus/metrics", async (c) => c.text(await metrics.registry.metrics(), 200, { "Content-Type": metrics.registry.contentType, "Cache-Control": "no-store" }));
+  if (options.demo !== undefined) app.route("/", demoRoutes(options.demo));
   app.get("/", async (c) => {
     const signal = c.req.raw.signal;
     const page = consolePage({ catalog: await catalog({ signal }), readiness: await readiness({ signal }), inference: options.inference !== undefined, origin: new URL(c.req.url).origin });

@@ -3,10 +3,12 @@ import type { EdgeRuntime, Log } from "../edge/index.ts";
 import { asAshoreError } from "../protocol/errors.ts";
 import { createApp } from "./app.ts";
 import { createBell, keepSigned, noticeNews } from "./background.ts";
-import { compress, readBuilt } from "./built-files.ts";
+import { BROWSER_FOLDER, builtFiles } from "./built-files.ts";
 import type { ServerConfig } from "./config/index.ts";
+import { createDemo } from "./demo.ts";
 import { createEmbeddedRuntime } from "./embedded-runtime.ts";
 import { listen } from "./listen.ts";
+import { publishInThread } from "./publish-in-thread.ts";
 import { repositoryView } from "./repository-view.ts";
 import { createStaticFiles } from "./routes/static-files.ts";
 import { initKeys, openSigner } from "./sign/index.ts";
@@ -55,7 +57,8 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
     configured: config.models.map(({ name }) => name),
     repository: repositoryView(() => watcher.status()),
     inference: config.inference ? () => embedded?.runtime : undefined,
-    browserFiles: { read: (name) => readBuilt(`ashore/${name}`), compress },
+    browserFiles: builtFiles(BROWSER_FOLDER),
+    demo: config.demo && createDemo(config.demo, { storage, signer, clock, onSigned, publish: (request, options) => publishInThread(request, { dataDir: config.data }, options) }),
   });
   const watcher = watchRepositories({ config, ports: { storage, signer, clock }, clock, log, metrics: app.metrics, onSigned });
   const listener = await listen({ config, app, files, log });

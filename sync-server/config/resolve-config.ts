@@ -35,6 +35,7 @@ export function resolveConfig(sources: readonly SettingsSource[], workingFolder:
     inference: first("inference") ?? DEFAULTS.inference,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     savedModelTags: first("savedModelTags") ?? DEFAULTS.savedModelTags,
+    demo: first("demo"),
   };
 }
 
@@ -49,6 +50,7 @@ function anchor(source: SettingsSource): SettingsSource {
       data: at(settings.data),
       sslCert: at(settings.sslCert),
       sslKey: at(settings.sslKey),
+      demo: settings.demo && { ...settings.demo, site: resolve(folder, settings.demo.site), next: { ...settings.demo.next, folder: resolve(folder, settings.demo.next.folder) } },
     },
   };
 }

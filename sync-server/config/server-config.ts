@@ -10,6 +10,14 @@ export interface ModelSource {
   readonly labels: Readonly<Record<string, Version>>;
 }
 
+/** The demo of `npm start`: a page in the console's place, and one version of its model that the page publishes. */
+export interface DemoSource {
+  /** The built page's folder, absolute. */
+  readonly site: string;
+  readonly model: ModelName;
+  readonly next: { readonly version: Version; /** Absolute. */ readonly folder: string };
+}
+
 /** Everything that `ashore serve` needs to know, whole and checked. */
 export interface ServerConfig {
   readonly models: readonly ModelSource[];
@@ -25,6 +33,7 @@ export interface ServerConfig {
   /** PEM files; undefined serves plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   readonly savedModelTags: readonly string[];
+  readonly demo?: DemoSource | undefined;
 }
 
 /** Defaults of DESIGN section 8; TensorFlow Serving's own where it has one (`model_servers/server.h`). */

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { isLabel, isModelName, isVersion, type ModelName, type Version } from "../../protocol/names.ts";
 import type { VersionPolicy } from "../../protocol/serving-config.ts";
+import type { DemoSource } from "./server-config.ts";
 
 /**
  * What one source of settings (the command line, a YAML file, a text proto) says. A source that is silent about a key leaves
@@ -16,6 +17,7 @@ export interface Settings {
   readonly sslCert?: string | undefined;
   readonly sslKey?: string | undefined;
   readonly savedModelTags?: readonly string[] | undefined;
+  readonly demo?: DemoSource | undefined;
 }
 
 export interface ModelSettings {

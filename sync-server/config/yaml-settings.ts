@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import { AshoreError } from "../../protocol/errors.ts";
-import { basePathSchema, labelsSchema, modelNameSchema, pathSchema, policySchema, portSchema, secondsSchema, tagsSchema, type ModelSettings, type Settings } from "./settings.ts";
+import { basePathSchema, labelsSchema, modelNameSchema, pathSchema, policySchema, portSchema, secondsSchema, tagsSchema, versionSchema, type ModelSettings, type Settings } from "./settings.ts";
 
 const modelEntries = {
   base_path: basePathSchema,
@@ -24,6 +24,8 @@ const fileSchema = v.pipe(
       ssl_cert: v.optional(pathSchema),
       ssl_key: v.optional(pathSchema),
       saved_model_tags: v.optional(tagsSchema),
+      // Of `npm start` alone, so no key that is known here.
+      demo: v.optional(v.strictObject({ site: pathSchema, model: modelNameSchema, next: v.strictObject({ version: versionSchema, folder: pathSchema }, keyFault) }, keyFault)),
     },
     keyFault,
   ),
@@ -74,6 +76,7 @@ function settingsOf(file: v.InferOutput<typeof fileSchema>): Settings {
     sslCert: file.ssl_cert,
     sslKey: file.ssl_key,
     savedModelTags: file.saved_model_tags,
+    demo: file.demo,
   };
 }
 

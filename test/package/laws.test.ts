@@ -36,6 +36,11 @@ describe("law 1: imports point one way", () => {
     expect(violations(sources, (_, imported) => !allowed.includes(roomOf(imported)))).toEqual([]);
   });
 
+  test("what a page loads knows the protocol alone; only its worker's script knows the runtime", () => {
+    const page = all.filter(({ path }) => roomOf(path) === "client" && path !== "client/worker.ts");
+    expect(violations(page, (_, imported) => !["client", "protocol"].includes(roomOf(imported)) || imported === "client/worker.ts")).toEqual([]);
+  });
+
   test("only engine/ imports TensorFlow.js", () => {
     const importers = all.filter(({ externals }) => externals.some((specifier) => specifier.startsWith("@tensorflow/")));
     expect(importers.map(({ path }) => roomOf(path)).filter((room) => room !== "engine")).toEqual([]);
@@ -83,18 +88,20 @@ describe("law 3: what decides does no I/O and reads neither clock nor random", (
   });
 });
 
-describe("the rooms without Node or a page", () => {
-  const neutral = all.filter(({ path }) => ["protocol", "engine", "runtime"].includes(roomOf(path)));
+describe("the rooms whose code browsers run", () => {
+  const ANYWHERE = ["valibot", "@tensorflow/tfjs-core", "@tensorflow/tfjs-converter", "@tensorflow/tfjs-backend-cpu", "@tensorflow/tfjs-backend-wasm", "@tensorflow/tfjs-backend-webgpu"];
+  const PACKAGES: Partial<Record<(typeof ROOMS)[number], readonly string[]>> = {
+    protocol: ANYWHERE,
+    engine: ANYWHERE,
+    runtime: ANYWHERE,
+    browser: [...ANYWHERE, "idb-keyval"],
+    "service-worker": ANYWHERE,
+    client: [...ANYWHERE, "workbox-window"],
+  };
 
-  test("import none of Node's modules", () => {
-    const wrong = neutral.flatMap(({ path, externals }) => externals.filter((specifier) => specifier.startsWith("node:")).map((specifier) => `${path} -> ${specifier}`));
-    expect(wrong).toEqual([]);
-  });
-
-  test("import only packages that run anywhere", () => {
-    const packages = new Set(neutral.flatMap(({ externals }) => externals.map(packageOf)));
-    const anywhere = ["valibot", "@tensorflow/tfjs-core", "@tensorflow/tfjs-converter", "@tensorflow/tfjs-backend-cpu", "@tensorflow/tfjs-backend-wasm"];
-    expect([...packages].filter((name) => !anywhere.includes(name))).toEqual([]);
+  test.each(Object.entries(PACKAGES))("%s/ imports none of Node's modules, and only packages that run there", (room, packages) => {
+    const imported = all.filter(({ path }) => roomOf(path) === room).flatMap(({ externals }) => externals.map(packageOf));
+    expect([...new Set(imported)].filter((name) => !packages.includes(name))).toEqual([]);
   });
 });
 

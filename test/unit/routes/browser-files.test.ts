@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { beforeEach, describe, expect, test } from "vitest";
-import { compress } from "../../../sync-server/built-files.ts";
+import { builtFiles } from "../../../sync-server/built-files.ts";
 import { createBrowserFiles, type BrowserFiles } from "../../../sync-server/routes/browser-files.ts";
 
 const WASM = "wasm/tfjs-backend-wasm-simd.wasm";
@@ -16,11 +16,14 @@ beforeEach(() => {
   built = new Map([["client.js", "export {};"], ["worker.js", "work();"], ["service-worker.js", "serve(self.__ASHORE__);"], [WASM, "\0asm".repeat(100)], ["types/secret.d.ts", "no"]]);
   root = encode('{"signed":{"version":1}}\n');
   compressions = [];
+  const { compress } = builtFiles("");
   files = createBrowserFiles({
-    read: async (name) => (built.has(name) ? encode(built.get(name) ?? "") : undefined),
-    compress: (bytes, coding) => {
-      compressions.push(coding);
-      return compress(bytes, coding);
+    built: {
+      read: async (name) => (built.has(name) ? encode(built.get(name) ?? "") : undefined),
+      compress: (bytes, coding) => {
+        compressions.push(coding);
+        return compress(bytes, coding);
+      },
     },
     root: async () => root,
   });

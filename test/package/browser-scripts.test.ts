@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { join } from "node:path";
+import { parseSync, Visitor } from "vite";
+import { describe, expect, test } from "vitest";
+import { BROWSER_SCRIPTS, wasmFiles } from "../../scripts/lib/browser-scripts.mjs";
+import { MANIFEST } from "./manifest.ts";
+import { ROOT } from "./sources.ts";
+
+/** What a script would load when it runs: by `import`, `import()` or `require()`. Law 5: nothing. */
+function loads(code: string, sourceType: "script" | "module"): string[] {
+  const { program, module, errors } = parseSync("script.js", code, { sourceType });
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("; "));
+  const found = module.staticImports.map(({ moduleRequest }) => `import ${moduleRequest.value}`);
+  new Visitor({
+    ImportExpression({ source }) {
+      found.push(`import(${code.slice(source.start, source.end)})`);
+    },
+    CallExpression({ callee, arguments: given }) {
+      const [first] = given;
+      const named = callee.type === "Identifier" && (callee.name === "require" || callee.name === "importScripts");
+      const ofSelf = callee.type === "MemberExpression" && callee.property.type === "Identifier" && callee.property.name === "importScripts";
+      if (named || ofSelf) found.push(code.slice(callee.start, first?.end ?? callee.end));
+    },
+  }).visit(program);
+  return found;
+}
+
+test("the law sees what it forbids", () => {
+  expect(loads(`import "a"; import("b"); require("c"); self.importScripts("d"); importScripts("e"); fine.require("f");`, "module")).toEqual([
+    "import a", `import("b"`, `require("c"`, `self.importScripts("d"`, `importScripts("e"`,
+  ].map((text) => (text.startsWith("import(") ? `${text})` : text)));
+});
+
+describe.each(Object.entries(BROWSER_SCRIPTS))("%s", (_, { file, format }) => {
+  const code = readFileSync(join(ROOT, "dist", file), "utf8");
+
+  test("loads nothing more when it runs", () => {
+    expect(loads(code, format === "es" ? "module" : "script")).toEqual([]);
+  });
+
+  test("asks for none of Node's modules", () => {
+    expect(builtinModules.filter((name) => code.includes(`from"${name}"`) || code.includes(`from "${name}"`) || code.includes(`"node:${name}"`))).toEqual([]);
+  });
+
+  test("leaves nothing to be replaced by a build", () => {
+    expect(code.match(/__ASHORE_(?:BUILD|WASM)__|process\.env\b/g) ?? []).toEqual([]);
+  });
+});
+
+test("every part of it names the same build, which is this version's", () => {
+  const builds = Object.values(BROWSER_SCRIPTS).flatMap(({ file }) => [...readFileSync(join(ROOT, "dist", file), "utf8").matchAll(/[`"'](\d+\.\d+\.\d+\+[0-9a-f]{12})[`"']/g)].map(([, build]) => build));
+  expect(new Set(builds).size).toBe(1);
+  expect(builds[0]?.startsWith(`${MANIFEST.version}+`)).toBe(true);
+});
+
+test("dist/ carries the wasm files that the scripts compile, and no others", () => {
+  const worker = readFileSync(join(ROOT, "dist", BROWSER_SCRIPTS.worker.file), "utf8");
+  for (const { name, bytes, sha256 } of wasmFiles()) {
+    expect([name, Buffer.compare(readFileSync(join(ROOT, "dist/ashore/wasm", name)), bytes)]).toEqual([name, 0]);
+    expect([name, worker.includes(sha256)]).toEqual([name, true]);
+  }
+});
