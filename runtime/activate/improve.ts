@@ -81,6 +81,7 @@ export function createImprover({ manager, loader, remember, closing }: ImproverP
   async function tryBackend(loaded: Loaded, backend: Backend, signal: AbortSignal): Promise<void> {
     const { servable } = loaded;
     const sample = isWorthTrying(servable, backend) ? sampleInference(servable.manifest) : undefined;
+    // Without a self-test nothing says that another backend computes the same.
     if (sample === undefined || sample.isMadeUp) return;
     // A heavy model is heavy on another backend too, as far as anybody knows.
     const candidate = await blaming(servable, backend, signal, () => load(servable, backend, "self-test", knownTime(servable), signal));
@@ -110,8 +111,8 @@ export function createImprover({ manager, loader, remember, closing }: ImproverP
   function isWorthTrying(servable: Servable, backend: Backend): boolean {
     if (backend === servable.backend || backend === "cpu" || passedOf(servable).has(backend)) return false;
     const known = loader.known(servable.model, servable);
-    // Without a self-test nothing says that another backend computes the same; without a record, nothing could be remembered.
-    if (servable.manifest.selfTest === null || known === undefined || known.inferenceMs?.[backend] !== undefined) return false;
+    // Without a record nothing could be remembered.
+    if (known === undefined || known.inferenceMs?.[backend] !== undefined) return false;
     return chooseVariant(servable.manifest, engine.backends)?.backends.includes(backend) === true;
   }
 

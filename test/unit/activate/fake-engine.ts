@@ -7,6 +7,8 @@ import { deferred } from "./deferred.ts";
 export interface FakeModel extends HostedModel {
   readonly bytes: ModelBytes;
   closed: boolean;
+  /** Requests under way. */
+  running: number;
   die(): void;
 }
 
@@ -40,14 +42,21 @@ export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute, wouldM
         backend: options.backend,
         lost: lost.promise,
         closed: false,
+        running: 0,
         run: async (feeds, fetches, { signal } = {}) => {
           if (signal?.aborted) throw signal.reason as Error;
           if (compute === undefined) return {};
           const aborted = deferred<never>();
           signal?.addEventListener("abort", () => aborted.reject(signal.reason as Error));
-          return await Promise.race([compute(feeds, fetches, model), dead.promise, aborted.promise]);
+          model.running++;
+          try {
+            return await Promise.race([compute(feeds, fetches, model), dead.promise, aborted.promise]);
+          } finally {
+            model.running--;
+          }
         },
         close: async () => {
+          if (model.running > 0) throw new AshoreError("INTERNAL", `A model was closed under ${model.running} requests.`);
           model.closed = true;
         },
         die: () => {

@@ -224,6 +224,30 @@ describe("a faster backend", () => {
     expect(open(b)).toEqual([]);
   });
 
+  test("a version that is blocked while it is measured is closed after the inference", async () => {
+    const measuring = deferred();
+    let isImproving = false;
+    const b = await serving({
+      ms: { wasm: 100, webgpu: 20 },
+      compute: async (_, __, { backend }) => {
+        if (backend === "wasm" && isImproving) {
+          measuring.resolve();
+          return await new Promise(() => undefined);
+        }
+        return { "y:0": { dtype: "float32", shape: [1], data: Float32Array.of(7) } };
+      },
+    });
+    isImproving = true;
+    const improving = b.improver.improve();
+    await measuring.promise;
+    b.set(true);
+    await improving;
+    await b.manager.settled();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(b.problems).toEqual([]);
+    expect(open(b)).toEqual([]);
+  });
+
   test("an abort ends it, and the one of all who asked does not end the others'", async () => {
     const loading = deferred();
     const go = deferred();

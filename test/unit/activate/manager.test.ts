@@ -211,6 +211,17 @@ describe("another engine under a version that answers", () => {
     handle.release();
   });
 
+  test("who works on an engine beside the requests hears when it is not the one that answers any more", async () => {
+    const b = await serving(1);
+    const [first, before] = [b.manager.latestLoaded("m"), current(b)];
+    b.manager.replace(before, await beside(b, before));
+    const second = b.manager.latestLoaded("m");
+    expect([first?.gone.aborted, second?.gone.aborted]).toEqual([true, false]);
+    b.models[1]?.die();
+    await b.until("1 END");
+    expect(second?.gone.aborted).toBe(true);
+  });
+
   test("the death of the new one is", async () => {
     const b = await serving(1);
     const before = current(b);
