@@ -57,6 +57,16 @@ describe("under an open store", () => {
     expect(await (await at.worker.records("ashore:/")).read("root")).toEqual(new Uint8Array([3]));
   });
 
+  test("its connection is closed without a word: reads and writes do not notice", async () => {
+    const journal = await at.worker.journal("ashore:/");
+    await journal.write(JOURNAL);
+    await at.worker.ask("loseConnection");
+    expect(await journal.read()).toEqual(JOURNAL);
+    await at.worker.ask("loseConnection");
+    await journal.write(OTHER);
+    expect(await (await at.worker.journal("ashore:/")).read()).toEqual(OTHER);
+  });
+
   test("the first write after its database went is kept too", async () => {
     const journal = await at.worker.journal("ashore:/");
     await journal.write(JOURNAL);

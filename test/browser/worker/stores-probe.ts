@@ -51,6 +51,16 @@ const root = {
     return [digest, await digestOf((await store.get(digest)) ?? new Uint8Array(1))];
   },
 
+  /** The browser closes the database without a word, as Safari does, before the next transaction. */
+  loseConnection: () => {
+    const { transaction } = IDBDatabase.prototype;
+    IDBDatabase.prototype.transaction = function (...args) {
+      IDBDatabase.prototype.transaction = transaction;
+      this.close();
+      return transaction.apply(this, args);
+    };
+  },
+
   /** Its readings beside those of the wall clock, which is put on by `jumpMs` half-way. */
   clock: (jumpMs: number) => {
     const now = Date.now;
