@@ -29,9 +29,9 @@ const fresh = await mkdtemp(join(ROOT, ".build-"));
 try {
   const results = await Promise.allSettled([
     buildNode(fresh),
-    ...Object.entries(BROWSER_SCRIPTS).filter(([, { entry }]) => existsSync(join(ROOT, entry))).map(([name]) => buildForBrowsers(name, fresh)),
+    ...Object.keys(BROWSER_SCRIPTS).map((name) => buildForBrowsers(name, fresh)),
     copyWasm(join(fresh, "ashore/wasm")),
-    ...["tsconfig.build.json", "tsconfig.build.browser.json"].filter((config) => !config.includes("browser") || existsSync(join(ROOT, "client/index.ts"))).map((config) => emitDeclarations(config, join(fresh, "types"))),
+    ...["tsconfig.build.json", "tsconfig.build.browser.json"].map((config) => emitDeclarations(config, join(fresh, "types"))),
   ]);
   const failed = results.filter((result) => result.status === "rejected");
   for (const { reason } of failed) console.error(reason.message);
