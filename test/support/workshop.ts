@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRestClient, until } from "./rest-client.ts";
@@ -10,6 +10,8 @@ export interface Workshop {
   path(...parts: string[]): string;
   /** Puts a finished version folder in place in one rename, as a careful publisher does. */
   drop(model: string, version: number, write: (folder: string) => Promise<void>): Promise<void>;
+  /** Writes a file of the workshop; its path. */
+  write(name: string, text: string): Promise<string>;
   serve(...args: string[]): Promise<Command>;
   edge(server: string, ...args: string[]): Promise<Command>;
   close(): Promise<void>;
@@ -33,6 +35,10 @@ export async function openWorkshop(): Promise<Workshop> {
       await mkdir(path("models", model), { recursive: true });
       await rename(join(staged, "it"), path("models", model, String(version)));
       await rm(staged, { recursive: true });
+    },
+    write: async (name, text) => {
+      await writeFile(path(name), text);
+      return path(name);
     },
     serve: (...args) => start(["serve", "--port", "0", "--data", path("server"), ...args]),
     edge: (server, ...args) => start(["edge", "--server", server, "--rest_api_port", "0", "--data", path("edge"), "--poll_wait_seconds", "1", ...args]),
