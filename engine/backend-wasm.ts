@@ -33,7 +33,17 @@ export function wasmBackend({ wasmPath, wasmFile, threads = false }: WasmBackend
       if (started) refuseNullPointers();
       return started;
     },
+    release: (dead) => threadsOf(dead)?.terminateAllThreads(),
   };
+}
+
+interface ThreadPool {
+  terminateAllThreads(): void;
+}
+
+/** The workers that emscripten started beside the module, in the threaded build. */
+function threadsOf(dead: object): ThreadPool | undefined {
+  return (Reflect.get(dead, "wasm") as { readonly PThread?: ThreadPool }).PThread;
 }
 
 interface HeapModule {

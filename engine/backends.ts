@@ -15,6 +15,8 @@ export interface BackendProvider {
    * die while nothing computes calls `lose` then.
    */
   start(select: () => Promise<boolean>, lose: LoseBackend): Promise<boolean>;
+  /** Ends what a backend that is let go has running, without a call into its memory. */
+  readonly release?: ((dead: KernelBackend) => void) | undefined;
   /** Where tensors lie on a device apart. */
   readonly onDevice?: OnDevice | undefined;
 }
@@ -64,11 +66,13 @@ export async function useBackend(provider: BackendProvider, lose: LoseBackend = 
  * Lets a crashed backend go, memory and all, without touching it: whatever was on it is lost, and the next use starts a fresh
  * one.
  */
-export function abandonBackend(name: Backend): void {
+export function abandonBackend({ name, release }: Pick<BackendProvider, "name" | "release">): void {
   const factory = findBackendFactory(name);
   if (factory === null) return;
+  const dead = startedBackend(name);
   // Taken out first, because TF.js would call into the crashed module to dispose it.
   delete engine().registry[name];
   removeBackend(name);
   registerBackend(name, factory);
+  if (dead !== undefined) release?.(dead);
 }

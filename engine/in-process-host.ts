@@ -124,7 +124,7 @@ export class InProcessModel {
       if (this.#crash !== undefined) throw this.#crash;
       const error = asAshoreError(thrown);
       if (error.code === "ENGINE_CRASHED") {
-        abandonBackend(this.backend);
+        abandonBackend(this.#provider);
         loseModels(this.backend, error);
       }
       throw error;
@@ -152,20 +152,21 @@ export class InProcessModel {
 }
 
 function use(provider: BackendProvider): Promise<void> {
-  return useBackend(provider, (reason) => void loseBackend(provider.name, reason));
+  return useBackend(provider, (reason) => void loseBackend(provider, reason));
 }
 
 /**
  * A backend died by itself, perhaps while something computes. Its models are lost at once; the backend is let go in its turn, and
  * with it what was loaded on it meanwhile.
  */
-async function loseBackend(backend: Backend, reason: AshoreError): Promise<void> {
-  const dead = startedBackend(backend);
-  loseModels(backend, reason);
+async function loseBackend(provider: BackendProvider, reason: AshoreError): Promise<void> {
+  const { name } = provider;
+  const dead = startedBackend(name);
+  loseModels(name, reason);
   const letGo = (): void => {
-    if (startedBackend(backend) !== dead) return;
-    abandonBackend(backend);
-    loseModels(backend, reason);
+    if (startedBackend(name) !== dead) return;
+    abandonBackend(provider);
+    loseModels(name, reason);
   };
   await queue.run(letGo, { bounded: false });
 }

@@ -22,20 +22,20 @@ export function hardwareThreads(): number {
 export async function canSpawnThreads(): Promise<boolean> {
   const { crossOriginIsolated, Worker, URL } = globalThis as object as Realm;
   if (crossOriginIsolated !== true || typeof Worker !== "function" || typeof URL.createObjectURL !== "function") return false;
-  const url = URL.createObjectURL(new Blob(["postMessage(0)"], { type: "text/javascript" }));
+  let url: string | undefined;
+  let worker: ProbeWorker | undefined;
   try {
-    const worker = new Worker(url);
-    try {
-      return await new Promise<boolean>((resolve) => {
-        worker.onmessage = () => resolve(true);
-        worker.onerror = () => resolve(false);
-      });
-    } finally {
-      worker.terminate();
-    }
+    url = URL.createObjectURL(new Blob(["postMessage(0)"], { type: "text/javascript" }));
+    const probe = new Worker(url);
+    worker = probe;
+    return await new Promise<boolean>((resolve) => {
+      probe.onmessage = () => resolve(true);
+      probe.onerror = () => resolve(false);
+    });
   } catch {
     return false;
   } finally {
-    URL.revokeObjectURL?.(url);
+    worker?.terminate();
+    if (url !== undefined) URL.revokeObjectURL?.(url);
   }
 }

@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser } from "playwright-core";
-import { build } from "vite";
+import { build, type InlineConfig } from "vite";
 import { findChromium } from "../../scripts/lib/chromium.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -33,18 +34,23 @@ export interface BundleOptions {
 }
 
 /** A source file and all that it imports, as one script that a browser runs. `entry` is a path from the root. */
-export async function bundle(entry: string, { format = "es", minify = false }: BundleOptions = {}): Promise<string> {
-  const result = await build({
-    root: ROOT,
-    configFile: false,
-    logLevel: "error",
-    publicDir: false,
-    build: { write: false, minify, target: "es2022", lib: { entry, formats: [format], name: "bundle", fileName: "bundle" } },
-  });
+export function bundle(entry: string, { format = "es", minify = false }: BundleOptions = {}): Promise<string> {
+  const lib = { entry, formats: [format], name: "bundle", fileName: "bundle" };
+  return onlyFile(entry, { configFile: false, publicDir: false, build: { write: false, minify, target: "es2022", lib } });
+}
+
+/** The same, built as the worker's script in dist/ is: a classic script, minified. */
+export function bundleAsWorker(entry: string): Promise<string> {
+  return onlyFile(entry, { configFile: join(ROOT, "vite.browser.config.ts"), mode: "worker", build: { write: false, lib: { entry } } });
+}
+
+async function onlyFile(entry: string, config: InlineConfig): Promise<string> {
+  const result = await build({ root: ROOT, logLevel: "error", ...config });
   const [built] = Array.isArray(result) ? result : [result];
   if (built === undefined || !("output" in built)) throw new Error(`vite built nothing from ${entry}`);
-  const [first, ...more] = built.output;
-  if (more.length > 0) throw new Error(`${entry} became ${more.length + 1} files, where a page needs one`);
+  const scripts = built.output.filter((file) => file.type === "chunk");
+  const [first] = scripts;
+  if (first === undefined || scripts.length > 1) throw new Error(`${entry} became ${scripts.length} files, where a page needs one`);
   return first.code;
 }
 
