@@ -2,7 +2,7 @@ import { asAshoreError, AshoreError, httpStatus } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { HelloValue, HostNews, HostOptions, HostValues, ModelState, PredictValue, StoredModel } from "../protocol/messages.ts";
 import type { ModelName } from "../protocol/names.ts";
-import type { EngineHost, PredictRequest, Runtime, RuntimeEvent } from "../runtime/index.ts";
+import type { EngineHost, Ports, PredictRequest, Runtime, RuntimeEvent } from "../runtime/index.ts";
 import type { WithSignal } from "../runtime/ports.ts";
 import { browserClock } from "./browser-clock.ts";
 import { createBrowserRuntime } from "./browser-runtime.ts";
@@ -25,7 +25,7 @@ export interface RuntimeHostOptions {
   /** Root metadata that came with the script. */
   readonly root?: Uint8Array<ArrayBuffer> | undefined;
   /** Makes what computes. */
-  readonly engine: (options: Pick<HostOptions, "server" | "backends">) => EngineHost;
+  readonly engine: (options: Pick<HostOptions, "server" | "backends"> & Pick<Ports, "report">) => EngineHost;
   readonly tell: (news: HostNews) => void;
 }
 
@@ -71,7 +71,7 @@ export class RuntimeHost {
     const stores = await this.#opened();
     const before = this.#settings;
     const after = settingsAfterHello(before, asked, this.#given);
-    await this.#keep(after);
+    if (JSON.stringify(before) !== JSON.stringify(after)) await this.#keep(after);
     if (String(before?.backends) !== String(after.backends)) this.#stop();
     const isRunning = this.#running !== undefined;
     const { runtime } = await this.#run();
@@ -112,7 +112,8 @@ export class RuntimeHost {
   async sync({ join = false, due = false }: { readonly join?: boolean; readonly due?: boolean } = {}, options: WithSignal = {}): Promise<HostValues["sync"]> {
     const running = await this.#run();
     let look = this.#look;
-    if (!join) look = due && !this.#isDue(running) ? undefined : this.#lookForNews(running);
+    if (due) look = this.#isDue(running) ? (look ?? this.#lookForNews(running)) : undefined;
+    else if (!join) look = this.#lookForNews(running);
     const isOver = look === undefined || (await this.#hear(look, options));
     return { more: !isOver, pollSeconds: running.runtime.pollSeconds() };
   }
@@ -192,13 +193,14 @@ export class RuntimeHost {
       throw new AshoreError("FAILED_PRECONDITION", "This worker does not know yet which models to hold: say so in `serve({server, models})`, or let a page call `connect`.");
     }
     const { server, backends, models, removed } = settings;
+    const report = (event: RuntimeEvent): void => this.#report(event);
     const runtime = await createBrowserRuntime({
       stores,
       server,
       models: models === "all" ? models : models.filter((name) => !removed.includes(name)),
       root: this.#options.root,
-      engine: this.#options.engine({ server, backends }),
-      report: (event) => this.#report(event),
+      engine: this.#options.engine({ server, backends, report }),
+      report,
     });
     if (models === "all") for (const name of removed) await runtime.remove(name);
     const started = runtime.start().catch((thrown: unknown) => this.#report({ type: "problem", error: asAshoreError(thrown) }));

@@ -41,8 +41,8 @@ export function startWorker(self: ServiceWorkerGlobalScope, { given, root, route
     given,
     root,
     tell: (news) => channel.postMessage(news),
-    engine: ({ server, backends }) => {
-      const files = runtimeFiles({ server, cacheName: `ashore-runtime:${scope}`, digests: WASM_DIGESTS, fetch: fetchPort });
+    engine: ({ server, backends, report }) => {
+      const files = runtimeFiles({ server, cacheName: `ashore-runtime:${scope}`, digests: WASM_DIGESTS, fetch: fetchPort, report });
       const here = createInProcessEngineHost({ providers: browserBackends({ wasmFile: (name) => files.file(name) }), backends });
       const lend = lendFromPages({ pages: self.clients, scopeUrl: self.registration.scope, server, life, clock: browserClock, openChannel: () => new MessageChannel() });
       return createPlacedEngineHost({ here, lend, locks: navigator.locks, clock: browserClock });
