@@ -6,7 +6,7 @@ import { idbValues } from "./idb-values.ts";
 import { journalStore } from "./journal-store.ts";
 import { recordStore } from "./record-store.ts";
 import { holdStoreLock, type StoreLock } from "./store-lock.ts";
-import { memoryValues, type Values } from "./values.ts";
+import { memoryValues, spillingValues, type Values } from "./values.ts";
 
 export interface BrowserStoresOptions extends WithSignal {
   /** The path that names this host's caches, database and lock; one host at a time writes for a scope. */
@@ -27,7 +27,7 @@ export interface BrowserStores {
   readonly journal: JournalStore;
   readonly metadata: RecordStore;
   readonly settings: SettingsStore;
-  /** Whether a restart finds what was stored. */
+  /** Whether a restart finds what was stored; false also from when there is no more room. */
   readonly persisted: boolean;
   /** Lets another host have the stores. */
   close(): Promise<void>;
@@ -35,7 +35,8 @@ export interface BrowserStores {
 
 /**
  * The stores of a runtime in a browser's worker: blobs in Cache Storage, everything else in IndexedDB, under a Web Lock. What
- * the browser refuses (private windows, blocked cookies, sandboxed frames) is reported (STORE_FAILED) and lives in memory.
+ * the browser refuses (private windows, blocked cookies, sandboxed frames) is reported (STORE_FAILED) and lives in memory, and so
+ * does what it has no room for (STORE_FULL).
  * Without the lock, blobs are read and added (they are immutable, and verified when they are read), and the rest is what is
  * stored now, changed in memory alone.
  * @throws CANCELLED
@@ -47,21 +48,24 @@ export async function openBrowserStores({ scope, report, lock, signal }: Browser
     if (error.code === "CANCELLED" || error.code === "DEADLINE_EXCEEDED") throw error;
     refusals.push(error);
   };
-  const onLost = (error: AshoreError): void => report({ type: "problem", error });
+  const onProblem = (error: AshoreError): void => report({ type: "problem", error });
 
   // First of all: what another host writes must be seen once it has ended.
-  const hold = async (): Promise<StoreLock | undefined> => holdStoreLock({ locks: navigator.locks, name: `ashore-store:${scope}`, lock, onLost, signal });
+  const hold = async (): Promise<StoreLock | undefined> => holdStoreLock({ locks: navigator.locks, name: `ashore-store:${scope}`, lock, onLost: onProblem, signal });
   const held = await hold().catch(refused);
   try {
     const [stored, cached] = await Promise.all([usableValues(`ashore:${scope}`).catch(refused), usableBlobs(`ashore-blobs:${scope}`).catch(refused)]);
     if (refusals.length > 0) report({ type: "problem", error: nothingKept(refusals) });
-    const values = held === undefined ? memoryValues(stored) : (stored ?? memoryValues());
+    const kept = held === undefined || stored === undefined ? undefined : spillingValues(stored, onProblem);
+    const values = kept ?? memoryValues(stored);
     return {
-      blobs: cached === undefined ? memoryBlobs() : held === undefined ? kept(cached) : cached,
+      blobs: cached === undefined ? memoryBlobs() : held === undefined ? undeleted(cached) : cached,
       journal: journalStore(values),
       metadata: recordStore(values),
       settings: settingsStore(values),
-      persisted: held !== undefined && stored !== undefined && cached !== undefined,
+      get persisted() {
+        return kept?.spilled === false && cached !== undefined;
+      },
       close: async () => held?.release(),
     };
   } catch (thrown) {
@@ -97,6 +101,6 @@ async function usableBlobs(cacheName: string): Promise<BlobStore> {
 }
 
 /** Whose journal is not written knows nothing of what others need. A damaged blob is replaced by the next `put`. */
-function kept(blobs: BlobStore): BlobStore {
+function undeleted(blobs: BlobStore): BlobStore {
   return { ...blobs, delete: async () => undefined };
 }
