@@ -184,8 +184,8 @@ export class Requests {
     if (reason !== undefined) this.#ports.target.ended();
     this.#isGreeted = this.#greet === undefined;
     const again = [...this.#pending].filter((pending) => pending.isPosted && (pending.life === undefined || pending.life === endedLife));
-    // Nobody waits: the next request greets. A greeting now would keep waking a worker that the browser has just let go.
-    if (again.length > 0 && !this.#isGreeted) this.#greetAgain();
+    // Where nobody waits the next request greets: a greeting now would keep waking a worker that the browser has just let go.
+    if (this.#pending.size > 0 && !this.#isGreeted) this.#greetAgain();
     for (const pending of again) {
       pending.deaths += 1;
       pending.isPosted = false;

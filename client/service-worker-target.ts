@@ -3,6 +3,7 @@ import { AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { MESSAGE_PROTOCOL, type RequestEnvelope } from "../protocol/messages.ts";
 import type { Postable, Target, Timers } from "./ports.ts";
+import { readAnswer } from "./read-answer.ts";
 
 export interface ServiceWorkerTargetOptions {
   readonly container: ServiceWorkerContainer;
@@ -17,13 +18,17 @@ export interface ServiceWorkerTargetOptions {
  * the registration's active worker, whether it controls this page or not: a forced reload leaves a page without controller.
  *
  * A new version of the script takes over as soon as it is installed, under open pages too, if it speaks our protocol: pages
- * depend on the protocol alone, and the model versions that it answers with come from the same store.
+ * depend on the protocol alone, and the model versions that it answers with come from the same store. The browser waits for
+ * the old one to be idle, which under a loop of requests it never is, and asked again it is started again (Chromium 156): so
+ * requests are held back meanwhile.
  */
 export class ServiceWorkerTarget implements Target {
   readonly host = "service-worker";
   readonly #options: ServiceWorkerTargetOptions;
   #registration: ServiceWorkerRegistration | undefined;
   #registering: Promise<ServiceWorkerRegistration> | undefined;
+  /** Resolves when a new worker has taken over, or will not. */
+  #takingOver: Promise<void> | undefined;
   /** The worker that was posted to last. */
   #last: ServiceWorker | undefined;
   #listener: () => void = () => undefined;
@@ -36,6 +41,7 @@ export class ServiceWorkerTarget implements Target {
 
   /** @throws what registering throws: the browser refuses service workers here, or the script does not install */
   async worker(): Promise<Postable> {
+    await this.#takingOver;
     let worker = this.#registration?.active;
     // Nothing is registered yet, or no longer: people and other code may delete a site's data at any time.
     if (!worker || worker.state === "redundant") {
@@ -63,17 +69,9 @@ export class ServiceWorkerTarget implements Target {
     await this.#registration?.update().catch(() => undefined);
     const next = this.#registration?.installing ?? this.#registration?.waiting;
     if (!next) return this.#registration?.active !== before;
-    return await new Promise((resolve) => {
-      const stop = this.#options.timers.after(LIMITS.workerTakesMs, () => resolve(false));
-      const look = (): void => {
-        if (next.state === "installed") skipWaiting(next);
-        if (next.state !== "activated" && next.state !== "redundant") return;
-        stop();
-        resolve(next.state === "activated");
-      };
-      next.addEventListener("statechange", look);
-      look();
-    });
+    if (next.state === "installing") await new Promise((resolve) => next.addEventListener("statechange", resolve, { once: true }));
+    if (next.state === "installed") await this.#takeOver(next);
+    return this.#registration?.active !== before;
   }
 
   close(): void {
@@ -95,8 +93,7 @@ export class ServiceWorkerTarget implements Target {
     const { script, scope } = this.#options;
     const workbox = new Workbox(script, { scope });
     workbox.addEventListener("waiting", ({ sw }) => {
-      sw?.addEventListener("statechange", this.#onChange);
-      if (sw !== undefined) skipWaiting(sw);
+      if (sw !== undefined) void this.#takeOver(sw);
     });
     workbox.addEventListener("activated", ({ isExternal }) => {
       this.#compare();
@@ -107,6 +104,29 @@ export class ServiceWorkerTarget implements Target {
     return registration;
   }
 
+  /** Asks a worker that waits to take over; one that speaks another protocol refuses, and one that is not ours does not answer. */
+  #takeOver(worker: ServiceWorker): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    const end = new AbortController();
+    const over = new Promise<void>((resolve) => {
+      const stop = this.#options.timers.after(LIMITS.takeOverMs, resolve);
+      end.signal.addEventListener("abort", stop);
+      worker.addEventListener("statechange", () => resolve(), { signal: end.signal });
+      port1.onmessage = ({ data }: MessageEvent<unknown>) => {
+        if (isRefusal(data)) resolve();
+      };
+    });
+    const takingOver = over.finally(() => {
+      end.abort();
+      port1.close();
+      if (this.#takingOver === takingOver) this.#takingOver = undefined;
+      this.#compare();
+    });
+    const envelope: RequestEnvelope = { ashore: MESSAGE_PROTOCOL, request: { type: "skip-waiting" } };
+    worker.postMessage(envelope, [port2]);
+    return (this.#takingOver = takingOver);
+  }
+
   #compare(): void {
     const active = this.#registration?.active;
     if (this.#last === undefined || !active || active === this.#last) return;
@@ -115,10 +135,12 @@ export class ServiceWorkerTarget implements Target {
   }
 }
 
-/** Asks a worker that waits to take over; one that speaks another protocol refuses, and one that is not ours does not understand. */
-function skipWaiting(worker: ServiceWorker): void {
-  const envelope: RequestEnvelope = { ashore: MESSAGE_PROTOCOL, request: { type: "skip-waiting" } };
-  worker.postMessage(envelope, [new MessageChannel().port2]);
+function isRefusal(data: unknown): boolean {
+  try {
+    return readAnswer(data).type === "failed";
+  } catch {
+    return true;
+  }
 }
 
 /** The registration's active worker, or the one that becomes it. */

@@ -65,6 +65,8 @@ export const LIMITS = {
   engineOfferMs: 2_000,
   /** A request whose worker died this often while it had it is given up. */
   workerLives: 3,
+  /** How long a page holds its requests back for a new service worker, which takes over once the old one has nothing to do. */
+  takeOverMs: 5_000,
   /** How long a page waits, before it has its files kept for offline, for its own load and for the service worker to take it over. */
   siteLoadMs: 5_000,
   /** Models that pages of one scope may ask for together. */
