@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
+import { LIMITS } from "./protocol/limits.ts";
 import { BROWSER_SCRIPTS, wasmFiles } from "./scripts/lib/browser-scripts.mjs";
 import { browserDigest } from "./scripts/lib/sources.mjs";
 
@@ -11,7 +12,8 @@ export default defineConfig(({ mode }) => {
   if (script === undefined) throw new Error(`vite.browser.config.ts builds one script: --mode ${Object.keys(BROWSER_SCRIPTS).join(" | ")}`);
   return {
     publicDir: false,
-    plugins: [leaveOut(script.inServiceWorker ? [...LEFT_OUT, ...THREADS] : LEFT_OUT), selfContainedWasmGlue()],
+    plugins: [leaveOut(script.inServiceWorker ? [...LEFT_OUT, ...THREADS] : LEFT_OUT), selfContainedWasmGlue(), limitsInPlace()],
+    resolve: { alias: { "workbox-window": "workbox-window/index.mjs" } },
     define: {
       __ASHORE_BUILD__: JSON.stringify(`${version}+${browserDigest().slice(0, 12)}`),
       __ASHORE_WASM__: JSON.stringify(Object.fromEntries(wasmFiles().map(({ name, sha256 }) => [name, sha256]))),
@@ -31,35 +33,41 @@ export default defineConfig(({ mode }) => {
 });
 
 /**
- * What of TensorFlow.js is left out, by import, each with the names that others still import from it: what it asks for in Node
- * alone, and what it does besides computing (its own ways to fetch and keep models, its optimizers).
+ * What of TensorFlow.js is left out, by import, and what stands in for it: what it asks for in Node alone, what it does besides
+ * computing (its own ways to fetch and keep models, its optimizers), and all but one of the generators of random numbers.
  */
-const LEFT_OUT: readonly (readonly [specifier: RegExp, names: readonly string[]])[] = [
-  [/^(?:fs|path|os|util|crypto|worker_threads|perf_hooks|string_decoder|node-fetch)$/, ["default"]],
-  [/\/platform_node$/, []],
-  [/^\.\/(?:indexed_db|local_storage)$/, []],
-  [/^\.\/browser_files$/, ["browserFiles"]],
-  [/^\.\/http$/, ["browserHTTPRequest", "http", "isHTTPScheme"]],
-  [/\/register_optimizers$/, ["registerOptimizers"]],
+const LEFT_OUT: readonly (readonly [specifier: RegExp, instead: string])[] = [
+  [/^(?:fs|path|os|util|crypto|worker_threads|perf_hooks|string_decoder|node-fetch)$/, "export default {};"],
+  [/\/platform_node$/, "export {};"],
+  [/^\.\.?\/(?:io\/)?(?:indexed_db|local_storage)$/, classes("BrowserIndexedDB", "BrowserIndexedDBManager", "BrowserLocalStorage", "BrowserLocalStorageManager")],
+  [/\/model_management$/, `export class ModelStoreManagerRegistry { static registerManager() {} }\n${functions("copyModel", "listModels", "moveModel", "removeModel")}`],
+  [/^\.\/browser_files$/, functions("browserFiles")],
+  [/^\.\/http$/, functions("browserHTTPRequest", "http", "isHTTPScheme")],
+  [/^\.\/weights_loader$/, functions("loadWeights", "weightsLoaderFactory")],
+  [/\/register_optimizers$/, functions("registerOptimizers")],
+  [/^seedrandom$/, 'export { default as alea } from "seedrandom/lib/alea.js";'],
 ];
 /** No service worker can start a thread. */
-const THREADS: typeof LEFT_OUT = [[/\/tfjs-backend-wasm-threaded-simd(?:\.worker)?\.js$/, ["default", "wasmWorkerContents"]]];
-const NOTHING = "\0left-out:";
+const THREADS: typeof LEFT_OUT = [[/\/tfjs-backend-wasm-threaded-simd(?:\.worker)?\.js$/, 'export default {};\nexport const wasmWorkerContents = "";']];
+
+function functions(...names: readonly string[]): string {
+  return names.map((name) => `export function ${name}() {}`).join("\n");
+}
+
+function classes(...names: readonly string[]): string {
+  return names.map((name) => `export class ${name} {}`).join("\n");
+}
 
 function leaveOut(parts: typeof LEFT_OUT): Plugin {
+  const prefix = "\0left-out:";
   return {
     name: "ashore:leave-out",
     enforce: "pre",
     resolveId(id, importer) {
-      if (importer?.includes("/node_modules/") !== true) return undefined;
-      const names = parts.find(([specifier]) => specifier.test(id))?.[1];
-      return names === undefined ? undefined : NOTHING + names.join();
+      const at = importer?.includes("/node_modules/") === true ? parts.findIndex(([specifier]) => specifier.test(id)) : -1;
+      return at < 0 ? undefined : prefix + at;
     },
-    load(id) {
-      if (!id.startsWith(NOTHING)) return undefined;
-      const names = id.slice(NOTHING.length).split(",").filter((name) => name !== "");
-      return names.map((name) => (name === "default" ? "export default {};" : `export function ${name}() {}`)).join("\n");
-    },
+    load: (id) => (id.startsWith(prefix) ? parts[Number(id.slice(prefix.length))]?.[1] : undefined),
   };
 }
 
@@ -76,6 +84,18 @@ function selfContainedWasmGlue(): Plugin {
       if (!/\/wasm-out\/[^/.]*-threaded-[^/.]*\.js$/.test(id)) return undefined;
       if (!around.test(code)) throw new Error(`${id} names its script otherwise than TensorFlow.js 4.22 did; vite.browser.config.ts must follow it.`);
       return { code: code.replace(around, ""), map: null };
+    },
+  };
+}
+
+/** Each bound as a number where it is used: a script carries the few that it needs, not the table. */
+function limitsInPlace(): Plugin {
+  const values = new Map<string, number>(Object.entries(LIMITS));
+  return {
+    name: "ashore:limits-in-place",
+    transform(code, id) {
+      if (id.includes("/node_modules/") || !code.includes("LIMITS.")) return undefined;
+      return { code: code.replace(/\bLIMITS\.(\w+)/g, (written, name: string) => String(values.get(name) ?? written)), map: null };
     },
   };
 }

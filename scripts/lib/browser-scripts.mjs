@@ -8,10 +8,10 @@ import { ROOT } from "./sources.mjs";
  * nothing later; the pages' module and the entry for bundlers are ES modules without an import left.
  */
 export const BROWSER_SCRIPTS = {
-  client: { entry: "client/index.ts", file: "ashore/client.js", format: "es" },
-  worker: { entry: "client/worker.ts", file: "ashore/worker.js", format: "iife" },
-  "service-worker": { entry: "service-worker/prebuilt.ts", file: "ashore/service-worker.js", format: "iife" },
-  serve: { entry: "service-worker/index.ts", file: "service-worker.js", format: "es" },
+  client: { entry: "client/index.ts", file: "ashore/client.js", format: "es", inServiceWorker: false },
+  worker: { entry: "client/worker.ts", file: "ashore/worker.js", format: "iife", inServiceWorker: false },
+  "service-worker": { entry: "service-worker/prebuilt.ts", file: "ashore/service-worker.js", format: "iife", inServiceWorker: true },
+  serve: { entry: "service-worker/index.ts", file: "service-worker.js", format: "es", inServiceWorker: true },
 };
 
 /** Where TensorFlow.js keeps its WebAssembly builds. */

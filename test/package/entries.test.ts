@@ -2,11 +2,15 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ENTRIES, MANIFEST } from "./manifest.ts";
+import { ENTRIES, MANIFEST, SCRIPTS } from "./manifest.ts";
 import { ROOT } from "./sources.ts";
 
 test.each(ENTRIES)("$name has its code and types", ({ import: code, types }) => {
   expect([code, types].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+});
+
+test.each(SCRIPTS)("$name has its script and types", ({ default: script, types }) => {
+  expect([script, types].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
 
 // Each entry is loaded by a Node of its own under its public name, as a user would load it; a new or lost export changes
@@ -14,7 +18,7 @@ test.each(ENTRIES)("$name has its code and types", ({ import: code, types }) => 
 test.each(ENTRIES)("$name exports what it promises", async ({ name }) => {
   const list = `import(${JSON.stringify(name)}).then((module) => console.log(JSON.stringify(Object.keys(module).sort())))`;
   const names: unknown = JSON.parse(execFileSync(process.execPath, ["--input-type=module", "-e", list], { cwd: ROOT, encoding: "utf8" }));
-  await expect(JSON.stringify(names, null, 2)).toMatchFileSnapshot(`exports/${name.replace("ashore/", "")}.json`);
+  await expect(JSON.stringify(names, null, 2)).toMatchFileSnapshot(`exports/${name === "ashore" ? "client" : name.replace("ashore/", "")}.json`);
 });
 
 test("what is not an entry cannot be imported", () => {

@@ -5,14 +5,14 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import * as v from "valibot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MANIFEST } from "./manifest.ts";
+import { ENTRIES, MANIFEST } from "./manifest.ts";
 import { ROOT } from "./sources.ts";
 
 const exec = promisify(execFile);
 
 const KIB = 1024;
-/** What a user downloads and unpacks; TensorFlow.js is most of it. Raise it only on purpose: say in the commit what the bytes buy. */
-const BUDGET = { packed: 640 * KIB, unpacked: 3_328 * KIB };
+/** What a user downloads and unpacks; TensorFlow.js is most of it: in the engine thread, in three scripts for browsers, and as WebAssembly. Raise it only on purpose: say in the commit what the bytes buy. */
+const BUDGET = { packed: 1_856 * KIB, unpacked: 7_936 * KIB };
 
 const reportSchema = v.tuple([v.object({ filename: v.string(), size: v.number(), unpackedSize: v.number(), files: v.array(v.object({ path: v.string() })) })]);
 
@@ -58,7 +58,7 @@ describe("the packed package", () => {
   });
 
   test("its entries resolve by name from another project", async () => {
-    const names = Object.keys(MANIFEST.exports).filter((subpath) => subpath !== "./package.json").map((subpath) => `ashore${subpath.slice(1)}`);
+    const names = ENTRIES.map(({ name }) => name);
     const script = `for (const name of ${JSON.stringify(names)}) console.log(name, Object.keys(await import(name)).length > 0)`;
     const { stdout } = await exec(process.execPath, ["--input-type=module", "-e", script], { cwd: join(folder, "app") });
     expect(stdout.trim().split("\n")).toEqual(names.map((name) => `${name} true`));
