@@ -56,11 +56,8 @@ export function webgpuBackend({ now = Date.now }: WebgpuBackendOptions): Backend
       const { backend } = current();
       const { faults, outcome } = await watchFaults(backend.device, submit, read);
       const full = faults.find((fault) => fault instanceof GPUOutOfMemoryError);
-      if (full !== undefined) {
-        // TF.js keeps and uses again the buffers that it did not get.
-        giveUp(backend, now(), `The GPU's memory is full: ${full.message}.`);
-        throw new AshoreError("RESOURCE_EXHAUSTED", `There is not enough GPU memory to compute this: ${full.message}. Ask with a smaller batch, or restrict \`backends\`.`);
-      }
+      // TF.js keeps and uses again the buffers that it did not get, so that nothing after this could be trusted.
+      if (full !== undefined) throw giveUp(backend, now(), `The GPU's memory is full: ${full.message}.`);
       const [fault] = faults;
       if (fault !== undefined) {
         throw new AshoreError("INTERNAL", `WebGPU refused a part of this computation: ${fault.message}. Restrict \`backends\` to another one.`);

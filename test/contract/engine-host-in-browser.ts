@@ -8,7 +8,7 @@ import type { EngineHost, HostedModel, LoadOptions, ModelBytes, RunOptions } fro
 import { bundleAsWorker } from "../support/chromium.ts";
 import { openSite, type Site } from "../support/site.ts";
 import { WASM_PATH } from "../support/wasm-path.ts";
-import { parse, print, type EngineCall, type FromProbe, type Inspection, type ProbeOptions, type ToProbe } from "./engine-host-wire.ts";
+import { parse, print, type DeviceFault, type EngineCall, type FromProbe, type Inspection, type ProbeOptions, type ToProbe } from "./engine-host-wire.ts";
 
 const WASM_FILES = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm"];
 
@@ -28,7 +28,7 @@ export interface RemoteEngineHost extends EngineHost {
   readonly page: Page;
   prepare(backend: Parameters<NonNullable<EngineHost["prepare"]>>[0]): Promise<void>;
   inspect(): Promise<Inspection>;
-  loseDevice(): Promise<void>;
+  breakDevice(how: DeviceFault): Promise<void>;
   advance(ms: number): Promise<void>;
 }
 
@@ -97,7 +97,7 @@ export async function openRemoteEngineHost(browser: Browser, site: Site, where: 
     load,
     prepare: (backend) => ask({ type: "prepare", backend }),
     inspect: () => ask({ type: "inspect" }),
-    loseDevice: () => ask({ type: "lose-device" }),
+    breakDevice: (how) => ask({ type: "break-device", how }),
     advance: (ms) => ask({ type: "advance", ms }),
     close: () => page.context().close(),
   };

@@ -12,10 +12,12 @@ export type EngineCall =
   | { readonly type: "prepare"; readonly backend: Backend }
   /** What the realm computes with, as TF.js itself says. */
   | { readonly type: "inspect" }
-  /** Takes the GPU device away, as a driver that is reset does. */
-  | { readonly type: "lose-device" }
+  /** Takes the GPU device away, as a driver that is reset does; or has it refuse shaders, or memory, from now on. */
+  | { readonly type: "break-device"; readonly how: DeviceFault }
   /** Puts the probe's clock on. */
   | { readonly type: "advance"; readonly ms: number };
+
+export type DeviceFault = "lost" | "no shader compiles" | "no memory";
 
 export interface Inspection {
   readonly backend: string;

@@ -23,7 +23,7 @@ interface Question {
 
 /** What the real models are asked: control flow, float16 and uint8 weights are among them. The large ones are slow on cpu. */
 const QUESTIONS: Readonly<Record<RealModel, Question>> = {
-  emotion: { input: "input_1", dtype: "float32", shape: [1, 64, 64, 1], outputs: ["Identity"], backends: ["wasm", "webgpu", "cpu"] },
+  emotion: { input: "input_1", dtype: "float32", shape: [1, 64, 64, 1], outputs: ["Identity"], backends: ["wasm", "cpu"] },
   facemesh: { input: "input_1", dtype: "float32", shape: [1, 192, 192, 3], outputs: ["Identity", "Identity_1", "Identity_2"], backends: ["wasm"] },
   centernet: { input: "tower_0/images", dtype: "float32", shape: [1, 512, 512, 3], outputs: ["tower_0/wh", "tower_0/keypoints", "tower_0/detections"], backends: ["wasm"] },
   handtrack: {

@@ -5,7 +5,7 @@ import { browserBackends } from "../../../engine/browser-backends.ts";
 import { createInProcessEngineHost } from "../../../engine/in-process-host.ts";
 import { fromWireError, toWireError } from "../../../protocol/errors.ts";
 import type { EngineHost, HostedModel } from "../../../runtime/ports.ts";
-import { parse, print, type EngineCall, type FromProbe, type Inspection, type ProbeOptions, type ToProbe } from "../../contract/engine-host-wire.ts";
+import { parse, print, type DeviceFault, type EngineCall, type FromProbe, type Inspection, type ProbeOptions, type ToProbe } from "../../contract/engine-host-wire.ts";
 
 /** The script of a dedicated worker and of a service worker alike: an engine host that answers a test's calls. */
 
@@ -74,8 +74,8 @@ async function answer(host: EngineHost, id: number, call: EngineCall, signal: Ab
       return host.prepare?.(call.backend);
     case "inspect":
       return inspect();
-    case "lose-device":
-      return device()?.destroy();
+    case "break-device":
+      return breakDevice(call.how);
     case "advance":
       ahead += call.ms;
   }
@@ -97,8 +97,21 @@ function webgpu(): WebgpuInside | undefined {
   return engine().registry["webgpu"] as (object & WebgpuInside) | undefined;
 }
 
-function device(): GPUDevice | undefined {
-  return webgpu()?.device;
+function breakDevice(how: DeviceFault): void {
+  const device = webgpu()?.device;
+  if (device === undefined) throw new TypeError("webgpu has not started");
+  if (how === "lost") device.destroy();
+  if (how === "no shader compiles") {
+    const create = device.createShaderModule.bind(device);
+    device.createShaderModule = (descriptor) => create({ ...descriptor, code: "not a shader" });
+  }
+  if (how === "no memory") {
+    const create = device.createBuffer.bind(device);
+    device.createBuffer = (descriptor) => {
+      device.popErrorScope = () => Promise.resolve(new GPUOutOfMemoryError("no room for a buffer"));
+      return create(descriptor);
+    };
+  }
 }
 
 function inspect(): Inspection {
