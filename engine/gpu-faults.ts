@@ -15,20 +15,20 @@ export interface Watched<R> {
 /** Never rejects. The answer to "what went wrong?" travels beside the values, so that asking costs no time of its own. */
 export async function watchFaults<T, R>(device: GPUDevice, submit: () => T | Promise<T>, read: (submitted: T) => Promise<R>): Promise<Watched<R>> {
   for (const scope of SCOPES) device.pushErrorScope(scope);
-  let values: Promise<R>;
-  try {
-    values = read(await submit());
-  } catch (thrown) {
-    values = Promise.reject(thrown);
-  }
-  const faults = Promise.all(SCOPES.map(() => popped(device)));
-  const [outcome] = await Promise.allSettled([values]);
+  let faults: Promise<(GPUError | null)[]> | undefined;
+  const run = async (): Promise<R> => {
+    const values = read(await submit());
+    faults = popAll(device);
+    return values;
+  };
+  const [outcome] = await Promise.allSettled([run()]);
+  faults ??= popAll(device);
   return { faults: (await faults).filter((fault) => fault !== null), outcome };
 }
 
 /** A device that is lost has no scopes any more, and says nothing that matters. */
-function popped(device: GPUDevice): Promise<GPUError | null> {
-  return device.popErrorScope().catch(() => null);
+function popAll(device: GPUDevice): Promise<(GPUError | null)[]> {
+  return Promise.all(SCOPES.map(() => device.popErrorScope().catch(() => null)));
 }
 
 /** A buffer beyond the device's bounds would be a fault like any other; told apart here, because a smaller batch may help. */

@@ -115,13 +115,13 @@ export class InProcessModel {
   }
 
   async #compute(feeds: NamedTensors, fetches: readonly string[]): Promise<NamedTensors> {
-    if (this.#crash !== undefined) throw this.#crash;
+    this.#refuseIfLost();
     if (this.#closed) throw new AshoreError("CANCELLED", "The model was closed.");
     await use(this.#provider);
     try {
       return await this.#graph.execute(feeds, fetches);
     } catch (thrown) {
-      if (this.#crash !== undefined) throw this.#crash;
+      this.#refuseIfLost();
       const error = asAshoreError(thrown);
       if (error.code === "ENGINE_CRASHED") {
         abandonBackend(this.#provider);
@@ -129,6 +129,10 @@ export class InProcessModel {
       }
       throw error;
     }
+  }
+
+  #refuseIfLost(): void {
+    if (this.#crash !== undefined) throw this.#crash;
   }
 
   /** Says that what this model was computed with is gone. */
