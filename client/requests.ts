@@ -198,7 +198,9 @@ export class Requests {
 
   #greetAgain(): void {
     this.#isGreeted = true;
-    this.#greet?.();
+    // A greeting that no worker took yet goes to the next one by itself.
+    const isUnderWay = [...this.#pending].some(({ request, life }) => request.type === "hello" && life === undefined);
+    if (!isUnderWay) this.#greet?.();
   }
 
   /** While no life is known, a worker may have died before it took a request: then only asking again helps. */

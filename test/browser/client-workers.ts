@@ -27,6 +27,7 @@ function answering({ version, protocol = 1, keepsSite = false, host = "service-w
       switch (request.type) {
         case "hello": return { build: "fake", news: "fake-news", host: ${JSON.stringify(host)}, keepsSite: ${keepsSite}, pollSeconds: 3600, persisted: true };
         case "predict":
+          if (request.model === "slow") await new Promise((resolve) => setTimeout(resolve, 30));
           if (request.model === "hang") await new Promise(() => {});
           if (request.model === "stopped" && (await isFirst("stopped"))) await new Promise(() => {});
           if (request.model === "crash" && (await isFirst("crash"))) { self.close(); await new Promise(() => {}); }
