@@ -2,6 +2,7 @@ import { AshoreError, fromWireError, toWireError } from "../protocol/errors.ts";
 import { MESSAGE_PROTOCOL, type HostAnswer, type HostRequest, type HostValues } from "../protocol/messages.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
 import type { WithSignal } from "../runtime/ports.ts";
+import type { EnginePort } from "./engine-ports.ts";
 import { isEnvelope, readCancel, readRequest } from "./read-request.ts";
 import type { RuntimeHost } from "./runtime-host.ts";
 
@@ -18,10 +19,13 @@ export interface AnswerOptions extends WorkerSkills {
   readonly life: Promise<string>;
 }
 
+/** As a `MessagePort`. */
+export type AnswerPort = Pick<EnginePort, "postMessage" | "addEventListener" | "start">;
+
 /** A message as a worker gets it. */
 export interface RequestMessage {
   readonly data: unknown;
-  readonly ports: readonly MessagePort[];
+  readonly ports: readonly AnswerPort[];
 }
 
 /**
@@ -33,13 +37,14 @@ export function answerMessage({ data, ports: [port] }: RequestMessage, options: 
   return answer(data, port, options);
 }
 
-async function answer(envelope: { readonly ashore: unknown; readonly request?: unknown }, port: MessagePort, options: AnswerOptions): Promise<void> {
+async function answer(envelope: { readonly ashore: unknown; readonly request?: unknown }, port: AnswerPort, options: AnswerOptions): Promise<void> {
   const giveUp = new AbortController();
-  port.onmessage = ({ data }: MessageEvent<unknown>) => {
+  port.addEventListener("message", ({ data }) => {
     const cancel = readCancel(data);
     if (cancel !== undefined) giveUp.abort(fromWireError(cancel.error));
-  };
-  const post = (message: HostAnswer, transfer: Transferable[] = []): void => port.postMessage(message, transfer);
+  });
+  port.start();
+  const post = (message: HostAnswer, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   try {
     post({ type: "taken", ashore: MESSAGE_PROTOCOL, life: await options.life });
     const request = readRequest(envelope);

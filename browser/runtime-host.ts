@@ -2,30 +2,39 @@ import { asAshoreError, AshoreError, httpStatus } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { HelloValue, HostNews, HostOptions, HostValues, ModelState, PredictValue, StoredModel } from "../protocol/messages.ts";
 import type { ModelName } from "../protocol/names.ts";
-import type { EngineHost, Ports, PredictRequest, Runtime, RuntimeEvent } from "../runtime/index.ts";
-import type { WithSignal } from "../runtime/ports.ts";
-import { browserClock } from "./browser-clock.ts";
-import { createBrowserRuntime } from "./browser-runtime.ts";
-import { openBrowserStores, type BrowserStores } from "./browser-stores.ts";
+import type { Ports, PredictRequest, Runtime, RuntimeEvent, RuntimeOptions } from "../runtime/index.ts";
+import type { Clock, WithSignal } from "../runtime/ports.ts";
 import { BUILD } from "./build-info.ts";
 import { readSettings, settingsAfterHello, settingsAfterRemoval, settingsAtStart, type GivenOptions, type HostSettings } from "./host-options.ts";
 import { newsChannelName, toNews } from "./news.ts";
 import { predictAtServer } from "./server-predict.ts";
 import { within } from "./within.ts";
 
-export interface RuntimeHostOptions {
+/** What a host keeps of its own. */
+export interface HostStore {
+  readonly settings: { read(): Promise<unknown>; write(value: unknown): Promise<void> };
+  readonly persisted: boolean;
+}
+
+/** What a runtime is made of; the store is the one that the host opened. */
+export interface HostedRuntimeOptions<Store extends HostStore> extends Pick<RuntimeOptions, "server" | "models"> {
+  readonly backends: HostOptions["backends"];
+  readonly store: Store;
+  readonly report: Ports["report"];
+}
+
+export interface RuntimeHostOptions<Store extends HostStore> {
   readonly host: HelloValue["host"];
   /** The path that names stores and news. */
   readonly scope: string;
-  /** `wait` where the one that holds the stores now is about to go; `if-available` to work without writing meanwhile. */
-  readonly lock: "wait" | "if-available";
   readonly keepsSite?: boolean | undefined;
   /** What the script says itself. */
   readonly given?: GivenOptions | undefined;
-  /** Root metadata that came with the script. */
-  readonly root?: Uint8Array<ArrayBuffer> | undefined;
-  /** Makes what computes. */
-  readonly engine: (options: Pick<HostOptions, "server" | "backends"> & Pick<Ports, "report">) => EngineHost;
+  readonly clock: Clock;
+  /** Opens what this host keeps; called again after it failed. */
+  readonly openStore: (report: Ports["report"]) => Promise<Store>;
+  /** @throws STORE_FAILED */
+  readonly createRuntime: (options: HostedRuntimeOptions<Store>) => Promise<Runtime>;
   readonly tell: (news: HostNews) => void;
 }
 
@@ -39,10 +48,10 @@ interface Running {
  * The runtime of one scope, in whatever worker: made at the first event that needs it, from what pages said before, and kept as
  * long as the worker lives. A start that fails is tried again at the next event.
  */
-export class RuntimeHost {
-  readonly #options: RuntimeHostOptions;
+export class RuntimeHost<Store extends HostStore = HostStore> {
+  readonly #options: RuntimeHostOptions<Store>;
   readonly #given: GivenOptions;
-  #stores: Promise<BrowserStores> | undefined;
+  #store: Promise<Store> | undefined;
   #settings: HostSettings | undefined;
   #running: Promise<Running> | undefined;
   #closing: Promise<void> = Promise.resolve();
@@ -50,7 +59,7 @@ export class RuntimeHost {
   #look: Promise<void> | undefined;
   #lookedAt = 0;
 
-  constructor(options: RuntimeHostOptions) {
+  constructor(options: RuntimeHostOptions<Store>) {
     this.#options = options;
     this.#given = options.given ?? {};
   }
@@ -68,7 +77,7 @@ export class RuntimeHost {
 
   /** @throws WORKER_CONFLICT, LIMIT_EXCEEDED, and what opening the stores throws */
   async hello(asked: HostOptions): Promise<HelloValue> {
-    const stores = await this.#opened();
+    const store = await this.#opened();
     const before = this.#settings;
     const after = settingsAfterHello(before, asked, this.#given);
     if (JSON.stringify(before) !== JSON.stringify(after)) await this.#keep(after);
@@ -81,7 +90,7 @@ export class RuntimeHost {
       if (asked.models === "all") runtime.want(before?.removed ?? []);
     }
     const { host, scope, keepsSite = false } = this.#options;
-    return { build: BUILD, news: newsChannelName(scope), host, keepsSite, pollSeconds: runtime.pollSeconds(), persisted: stores.persisted };
+    return { build: BUILD, news: newsChannelName(scope), host, keepsSite, pollSeconds: runtime.pollSeconds(), persisted: store.persisted };
   }
 
   /** The runtime; what is loaded from the store still, its requests wait for. @throws FAILED_PRECONDITION while nobody has said what to hold */
@@ -124,7 +133,7 @@ export class RuntimeHost {
       const running = await this.#running;
       if (running === undefined || this.#look !== undefined || !this.#isDue(running)) return;
       // What failed is not tried at every event.
-      if (browserClock.now() - this.#lookedAt < running.runtime.pollSeconds() * 1000) return;
+      if (this.#options.clock.now() - this.#lookedAt < running.runtime.pollSeconds() * 1000) return;
       await this.#hear(this.#lookForNews(running), {});
     } catch {
       // The runtime has told it as news.
@@ -137,7 +146,7 @@ export class RuntimeHost {
     try {
       const settled = runtime.settled({ signal: over.signal });
       settled.catch(() => undefined);
-      return { more: !(await within(LIMITS.eventMs, settled, browserClock, { signal })) };
+      return { more: !(await within(LIMITS.eventMs, settled, this.#options.clock, { signal })) };
     } finally {
       over.abort();
     }
@@ -147,7 +156,7 @@ export class RuntimeHost {
     const { runtime, started } = await this.#run();
     const improved = started.then(() => runtime.improve());
     improved.catch(() => undefined);
-    return { more: !(await within(LIMITS.eventMs, improved, browserClock, options)) };
+    return { more: !(await within(LIMITS.eventMs, improved, this.#options.clock, options)) };
   }
 
   async stored(options: WithSignal = {}): Promise<readonly StoredModel[]> {
@@ -162,19 +171,18 @@ export class RuntimeHost {
     await runtime.remove(model, options);
   }
 
-  #opened(): Promise<BrowserStores> {
-    const opening = (this.#stores ??= this.#open());
+  #opened(): Promise<Store> {
+    const opening = (this.#store ??= this.#open());
     opening.catch(() => {
-      if (this.#stores === opening) this.#stores = undefined;
+      if (this.#store === opening) this.#store = undefined;
     });
     return opening;
   }
 
-  async #open(): Promise<BrowserStores> {
-    const { scope, lock } = this.#options;
-    const stores = await openBrowserStores({ scope, lock, report: (event) => this.#report(event) });
-    this.#settings = settingsAtStart(readSettings(await stores.settings.read()), this.#given);
-    return stores;
+  async #open(): Promise<Store> {
+    const store = await this.#options.openStore(this.#report);
+    this.#settings = settingsAtStart(readSettings(await store.settings.read()), this.#given);
+    return store;
   }
 
   #run(): Promise<Running> {
@@ -186,21 +194,19 @@ export class RuntimeHost {
   }
 
   async #start(): Promise<Running> {
-    const stores = await this.#opened();
+    const store = await this.#opened();
     await this.#closing;
     const settings = this.#settings;
     if (settings === undefined) {
       throw new AshoreError("FAILED_PRECONDITION", "This worker does not know yet which models to hold: say so in `serve({server, models})`, or let a page call `connect`.");
     }
     const { server, backends, models, removed } = settings;
-    const report = (event: RuntimeEvent): void => this.#report(event);
-    const runtime = await createBrowserRuntime({
-      stores,
+    const runtime = await this.#options.createRuntime({
       server,
+      backends,
       models: models === "all" ? models : models.filter((name) => !removed.includes(name)),
-      root: this.#options.root,
-      engine: this.#options.engine({ server, backends, report }),
-      report,
+      store,
+      report: this.#report,
     });
     if (models === "all") for (const name of removed) await runtime.remove(name);
     const started = runtime.start().catch((thrown: unknown) => this.#report({ type: "problem", error: asAshoreError(thrown) }));
@@ -218,11 +224,11 @@ export class RuntimeHost {
 
   #isDue({ runtime }: Running): boolean {
     const syncedAt = this.#settings?.syncedAt;
-    return syncedAt === undefined || browserClock.now() - syncedAt >= runtime.pollSeconds() * 1000;
+    return syncedAt === undefined || this.#options.clock.now() - syncedAt >= runtime.pollSeconds() * 1000;
   }
 
   #lookForNews({ runtime, started }: Running): Promise<void> {
-    this.#lookedAt = browserClock.now();
+    this.#lookedAt = this.#options.clock.now();
     const look = started.then(() => runtime.sync());
     this.#look = look;
     return look;
@@ -234,24 +240,24 @@ export class RuntimeHost {
     look.catch(() => undefined);
     let isOver = true;
     try {
-      isOver = await within(LIMITS.eventMs, look, browserClock, options);
+      isOver = await within(LIMITS.eventMs, look, this.#options.clock, options);
       return isOver;
     } finally {
       if (isOver && this.#look === look) this.#look = undefined;
     }
   }
 
-  #report(event: RuntimeEvent): void {
+  readonly #report = (event: RuntimeEvent): void => {
     this.#options.tell(toNews(event));
-    if (event.type === "sync" && event.ok && this.#settings !== undefined) void this.#keep({ ...this.#settings, syncedAt: browserClock.now() });
-  }
+    if (event.type === "sync" && event.ok && this.#settings !== undefined) void this.#keep({ ...this.#settings, syncedAt: this.#options.clock.now() });
+  };
 
   /** A disk that takes no more writes is told, and a stopped worker then knows less; answers go on. */
   async #keep(settings: HostSettings): Promise<void> {
     this.#settings = settings;
     try {
-      const stores = await this.#opened();
-      await stores.settings.write(settings);
+      const store = await this.#opened();
+      await store.settings.write(settings);
     } catch (thrown) {
       this.#report({ type: "problem", error: asAshoreError(thrown) });
     }

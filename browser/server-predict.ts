@@ -29,10 +29,10 @@ const metadataSchema = v.object({
 /**
  * Has the server answer in this device's place, over TensorFlow Serving's REST API: first what the outputs' dtypes are, which
  * an answer in JSON does not say, then the answer of that same version.
- * @throws UNAVAILABLE where the server has none either, saying what both said; INVALID_ARGUMENT for inputs that JSON cannot carry
+ * @throws UNAVAILABLE where the server has none either, or cannot be asked, saying what both said; INVALID_ARGUMENT, NOT_FOUND as the server
  */
 export async function predictAtServer(request: PredictRequest, { server, instead }: ServerOptions, { signal }: WithSignal = {}): Promise<PredictValue> {
-  const body = writePredictRequest(request.inputs, request.signatureDef);
+  const body = bodyOf(request, instead);
   const model = `${server.replace(/\/+$/, "")}/v1/models/${encodeURIComponent(request.model)}`;
   const patience = AbortSignal.timeout(LIMITS.requestTimeoutMs);
   const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
@@ -49,6 +49,14 @@ export async function predictAtServer(request: PredictRequest, { server, instead
   } catch (thrown) {
     const { code, message } = asAshoreError(thrown, "UNAVAILABLE");
     throw new AshoreError(code, `${instead.message} And the server ${server} does not answer in its place: ${message}.`, { cause: thrown });
+  }
+}
+
+function bodyOf({ inputs, signatureDef }: PredictRequest, instead: AshoreError): string {
+  try {
+    return writePredictRequest(inputs, signatureDef);
+  } catch (thrown) {
+    throw new AshoreError("UNAVAILABLE", `${instead.message} And the server cannot be asked in its place: ${asAshoreError(thrown).message}`, { cause: thrown });
   }
 }
 

@@ -1,13 +1,13 @@
 import { answerMessage, type AnswerOptions } from "../browser/answer-messages.ts";
 import { ApartEngineHost } from "../browser/apart-engine-host.ts";
 import { browserClock } from "../browser/browser-clock.ts";
+import { createBrowserHost } from "../browser/browser-host.ts";
 import { WASM_DIGESTS } from "../browser/build-info.ts";
 import { EngineWorker } from "../browser/engine-worker.ts";
 import { holdLifeLock } from "../browser/life-lock.ts";
 import { newsChannelName } from "../browser/news.ts";
 import { readRole } from "../browser/read-role.ts";
 import { runtimeFiles } from "../browser/runtime-files.ts";
-import { RuntimeHost } from "../browser/runtime-host.ts";
 import { browserBackends } from "../engine/browser-backends.ts";
 import { createInProcessEngineHost, type InProcessEngineHost } from "../engine/in-process-host.ts";
 import { threadsInUse } from "../engine/threads-in-use.ts";
@@ -66,9 +66,9 @@ function computeFor(port: MessagePort, { server, scope, owner }: Extract<WorkerR
   self.addEventListener("error", ({ message }) => worker.fail(new AshoreError("ENGINE_CRASHED", `The engine's worker failed: ${message}`)));
 }
 
-function hostRuntime({ scope }: Extract<WorkerRole, { role: "host" }>): RuntimeHost {
+function hostRuntime({ scope }: Extract<WorkerRole, { role: "host" }>): AnswerOptions["host"] {
   const channel = new BroadcastChannel(newsChannelName(scope));
-  return new RuntimeHost({
+  return createBrowserHost({
     host: "page",
     scope,
     // A second tab answers too, and leaves the writing to the first.

@@ -44,8 +44,15 @@ export function mayKeep({ status, type, redirected, headers }: SiteResponse): bo
   return Number(headers.get("content-length") ?? 0) <= LIMITS.siteEntryBytes;
 }
 
+export interface SiteLimits {
+  readonly most: number;
+  readonly mostBytes: number;
+}
+
+const SITE_LIMITS: SiteLimits = { most: LIMITS.siteEntries, mostBytes: LIMITS.siteBytes };
+
 /** Which of the entries, oldest first, must go so that one of `bytes` more fits. */
-export function toEvict(entries: ReadonlyMap<string, number>, bytes: number, { most = LIMITS.siteEntries, mostBytes = LIMITS.siteBytes } = {}): string[] {
+export function toEvict(entries: ReadonlyMap<string, number>, bytes: number, { most, mostBytes }: SiteLimits = SITE_LIMITS): string[] {
   let total = bytes;
   for (const size of entries.values()) total += size;
   let count = entries.size + 1;

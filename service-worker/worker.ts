@@ -1,10 +1,10 @@
 import { answerMessage } from "../browser/answer-messages.ts";
 import { browserClock } from "../browser/browser-clock.ts";
+import { createBrowserHost } from "../browser/browser-host.ts";
 import { WASM_DIGESTS } from "../browser/build-info.ts";
 import type { GivenOptions } from "../browser/host-options.ts";
 import { holdLifeLock } from "../browser/life-lock.ts";
 import { newsChannelName } from "../browser/news.ts";
-import { RuntimeHost } from "../browser/runtime-host.ts";
 import { runtimeFiles } from "../browser/runtime-files.ts";
 import { browserBackends } from "../engine/browser-backends.ts";
 import { createInProcessEngineHost } from "../engine/in-process-host.ts";
@@ -33,7 +33,7 @@ export function startWorker(self: ServiceWorkerGlobalScope, { given, root, route
   const channel = new BroadcastChannel(newsChannelName(scope));
   const life = holdLifeLock();
   life.catch(() => undefined);
-  const host = new RuntimeHost({
+  const host = createBrowserHost({
     host: "service-worker",
     scope,
     lock: "wait",

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { writeLinearModel } from "../support/make-model.ts";
+import { writeHeavyModel, writeLinearModel } from "../support/make-model.ts";
 import { LINEAR_BODY, linearAnswer } from "../support/workshop.ts";
 import { buildWorker, openWorkerSite, type WorkerSite } from "./service-worker-site.ts";
 
@@ -144,4 +144,27 @@ test("law 5: the script works where import(), late importScripts, Worker and URL
   await answersRest();
   // `import()` is syntax, and throws in every service worker by itself.
   expect(await app.context.serviceWorkers()[0]?.evaluate("import('/page.js').then(() => 'works', () => 'throws')")).toBe("throws");
+});
+
+test("while the worker computes, an asset comes from the network at once", async () => {
+  app = await openWorkerSite({ heavy: (folder) => writeHeavyModel(folder, { layers: 2, width: 256, rows: 2_048, seed: 1 }) }, { files: { "/sw.js": worker } });
+  const { page, takeIn } = app;
+  await app.register("/sw.js");
+  await hello({ models: ["heavy"], backends: ["cpu"] });
+  await takeIn();
+  const { asset, inference, text } = await page.evaluate<{ asset: number; inference: number; text: string }>(`(async () => {
+      const { active } = await navigator.serviceWorker.ready;
+      const { port1, port2 } = new MessageChannel();
+      const heard = (type) => new Promise((resolve) => port1.addEventListener("message", ({ data }) => data.type === type && resolve(performance.now())));
+      const [taken, done] = [heard("taken"), heard("done")];
+      port1.start();
+      active.postMessage({ ashore: 1, request: { type: "predict", model: "heavy", inputs: { x: [1, 2] } } }, [port2]);
+      const began = await taken;
+      const response = await new Promise((resolve) => setTimeout(() => resolve(fetch("/style.css?" + Math.random())), 20));
+      const asset = performance.now() - began;
+      return { asset, inference: (await done) - began, text: await response.text() };
+    })()`);
+  expect(text).toContain("teal");
+  expect(inference).toBeGreaterThan(500);
+  expect(asset).toBeLessThan(inference / 2);
 });
