@@ -16,7 +16,13 @@ export interface BrowserFiles {
 const PREFIX = "/ashore/";
 const SERVICE_WORKER = "service-worker.js";
 const WASM = /^wasm\/[a-z-]+\.wasm$/;
-const SCRIPTS: ReadonlySet<string> = new Set(["client.js", "worker.js", SERVICE_WORKER]);
+/** Each with what its answers say besides. */
+const SCRIPTS: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map([
+  ["client.js", {}],
+  // A cross-origin isolated page starts no worker whose script does not ask for the same.
+  ["worker.js", { "Cross-Origin-Embedder-Policy": "require-corp" }],
+  [SERVICE_WORKER, { "Service-Worker-Allowed": "/" }],
+]);
 
 export function createBrowserFiles({ built, root }: BrowserFilesOptions): BrowserFiles {
   const files = createKeptFiles(built);
@@ -40,7 +46,7 @@ export function createBrowserFiles({ built, root }: BrowserFilesOptions): Browse
       if (!isWasm && !SCRIPTS.has(name)) return undefined;
       const file = await (name === SERVICE_WORKER ? serviceWorker() : files.get(name));
       if (file === undefined) return undefined;
-      return files.respond(request, file, isWasm ? "application/wasm" : "text/javascript; charset=utf-8", name === SERVICE_WORKER ? { "Service-Worker-Allowed": "/" } : {});
+      return files.respond(request, file, isWasm ? "application/wasm" : "text/javascript; charset=utf-8", SCRIPTS.get(name));
     },
   };
 }

@@ -215,7 +215,7 @@ export const OPENAPI: OpenApiDocument = {
     },
     "/ashore/client.js": browserFile("getClient", "The module that pages import: `import { connect } from \"/ashore/client.js\"`."),
     "/ashore/service-worker.js": browserFile("getServiceWorker", "The service worker, whole. Begins with the root that trust starts from.", { "Service-Worker-Allowed": { description: "It may have the whole origin for its scope.", schema: { const: "/" } } }),
-    "/ashore/worker.js": browserFile("getWorker", "The script of the page's own workers, whole."),
+    "/ashore/worker.js": browserFile("getWorker", "The script of the page's own workers, whole.", { "Cross-Origin-Embedder-Policy": { description: "Cross-origin isolated pages start no other worker.", schema: { const: "require-corp" } } }),
     "/ashore/wasm/{build}": { get: { ...browserFile("getWasm", "TensorFlow.js's WebAssembly builds.", {}, "application/wasm").get, parameters: [{ name: "build", in: "path", required: true, schema: { enum: WASM } }, ref("parameters", "ifNoneMatch")] } },
     "/v1/models": {
       get: { operationId: "listModels", summary: "The models that this process serves.", tags: ["inference"], responses: { "200": { description: "Their names.", content: json("ModelList") } } },

@@ -42,6 +42,7 @@ test("scripts and wasm files say what they are, and are asked for again at every
     const { status, headers } = await get(name);
     expect([name, status, headers.get("content-type"), headers.get("cache-control")]).toEqual([name, 200, type, "no-cache"]);
     expect([name, headers.get("service-worker-allowed")]).toEqual([name, name === "service-worker.js" ? "/" : null]);
+    expect([name, headers.get("cross-origin-embedder-policy")]).toEqual([name, name === "worker.js" ? "require-corp" : null]);
   }
 });
 
