@@ -4,6 +4,7 @@ import { memoryBlobs } from "../runtime/store/index.ts";
 import { cacheBlobStore } from "./cache-blob-store.ts";
 import { idbValues } from "./idb-values.ts";
 import { journalStore } from "./journal-store.ts";
+import { orderedValues } from "./ordered-values.ts";
 import { recordStore } from "./record-store.ts";
 import { holdStoreLock, type StoreLock } from "./store-lock.ts";
 import { memoryValues, spillingValues, type Values } from "./values.ts";
@@ -57,12 +58,13 @@ export async function openBrowserStores({ scope, report, lock, signal }: Browser
     const [stored, cached] = await Promise.all([usableValues(`ashore:${scope}`).catch(refused), usableBlobs(`ashore-blobs:${scope}`).catch(refused)]);
     if (refusals.length > 0) report({ type: "problem", error: nothingKept(refusals) });
     const kept = held === undefined || stored === undefined ? undefined : spillingValues(stored, onProblem);
-    const values = kept ?? memoryValues(stored);
+    const { durable, ahead } = orderedValues(kept ?? memoryValues(stored));
     return {
       blobs: cached === undefined ? memoryBlobs() : held === undefined ? undeleted(cached) : cached,
-      journal: journalStore(values),
-      metadata: recordStore(values),
-      settings: settingsStore(values),
+      journal: journalStore(durable),
+      // A dozen small writes come before the first answer. Only their order counts, until the journal is written after them.
+      metadata: recordStore(ahead),
+      settings: settingsStore(durable),
       get persisted() {
         return kept?.spilled === false && cached !== undefined;
       },
