@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Builds dist/: the Node entries and the browser's scripts with vite, the public declarations with tsc.
+// Builds dist/: the Node entries, the browser's scripts and the demo's page with vite, the public declarations with tsc.
 //   node scripts/build.mjs              always
 //   node scripts/build.mjs --if-stale   only when a source changed since (this is `prepare`, which npm runs often)
 import { existsSync } from "node:fs";
@@ -31,6 +31,7 @@ try {
     buildNode(fresh),
     ...Object.keys(BROWSER_SCRIPTS).map((name) => buildForBrowsers(name, fresh)),
     copyWasm(join(fresh, "ashore/wasm")),
+    buildDemo(join(fresh, "demo")),
     ...["tsconfig.build.json", "tsconfig.build.browser.json"].map((config) => emitDeclarations(config, join(fresh, "types"))),
   ]);
   const failed = results.filter((result) => result.status === "rejected");
@@ -56,6 +57,12 @@ async function buildNode(outDir) {
 async function buildForBrowsers(name, outDir) {
   const { build } = await import("vite");
   await build({ root: ROOT, configFile: join(ROOT, "vite.browser.config.ts"), mode: name, logLevel: "warn", build: { outDir } });
+}
+
+async function buildDemo(outDir) {
+  if (!existsSync(join(ROOT, "demo/app/index.html"))) return;
+  const { build } = await import("vite");
+  await build({ configFile: join(ROOT, "vite.demo.config.ts"), logLevel: "warn", build: { outDir } });
 }
 
 async function copyWasm(outDir) {

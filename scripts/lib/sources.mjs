@@ -28,6 +28,7 @@ const INPUTS = [
   "tsconfig.build.json",
   "tsconfig.build.browser.json",
   "vite.config.ts",
+  "vite.demo.config.ts",
   "scripts/build.mjs",
   "scripts/lib/sources.mjs",
 ];
