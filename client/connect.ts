@@ -43,7 +43,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
   const where = (): string => `${target instanceof ServiceWorkerTarget ? target.script : settings.worker} of ${settings.scope}`;
   let hello: HelloValue;
   try {
-    hello = await greet({ target, requests, hello: settings.hello, where, signal });
+    hello = await greet({ target, requests, timers: pageLife, hello: settings.hello, where, signal });
   } catch (thrown) {
     const error = asAshoreError(thrown, "WORKER_FAILED");
     requests.close(error);
@@ -59,7 +59,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
   const siteKept = keepsSite ? keepSite(requests, container, pageLife, closing.signal) : Promise.resolve();
   const connection: Connection = { asker: requests, news, siteKept, closing: closing.signal };
   const poll = new Poll({ asker: requests, news, page: pageLife, pollSeconds: hello.pollSeconds });
-  const stopOffers = target.host === "service-worker" && container !== undefined ? offerEngines({ serviceWorker: container, workerUrl: settings.worker }) : undefined;
+  const stopOffers = target instanceof ServiceWorkerTarget && container !== undefined ? offerEngines({ serviceWorker: container, workerUrl: settings.worker }) : undefined;
 
   return {
     get host() {
@@ -103,7 +103,7 @@ async function openTarget(settings: Settings, container: ServiceWorkerContainer 
       target.close();
       if (signal?.aborted === true) throw thrown;
       refusal = thrown instanceof Error ? thrown : new Error(String(thrown));
-      console.warn(`ashore: this page runs its models in a worker of its own, for itself alone, because the service worker ${serviceWorker} could not be registered: ${refusal.message}`);
+      console.warn(`ashore: this page runs its models itself, as there is no service worker ${serviceWorker}: ${refusal.message}`);
     }
   }
   return new PageTarget({ script: worker, role: hostRole(settings), refusal });

@@ -10,7 +10,6 @@ export interface PageTargetOptions {
 
 /** The page's own worker, started when it is asked first, and again when it died. */
 export class PageTarget implements Target {
-  readonly host = "page";
   readonly #options: PageTargetOptions;
   #worker: Worker | undefined;
   #listener: (reason: Error) => void = () => undefined;
@@ -32,10 +31,6 @@ export class PageTarget implements Target {
     this.#worker = undefined;
   }
 
-  async renew(): Promise<boolean> {
-    return false;
-  }
-
   close(): void {
     this.ended();
   }
@@ -45,7 +40,7 @@ export class PageTarget implements Target {
     try {
       const worker = new Worker(script);
       worker.addEventListener("error", ({ message }: Partial<ErrorEvent>) => {
-        if (worker === this.#worker) this.#listener(this.#failure(message || "it could not be fetched, or is no script"));
+        if (worker === this.#worker) this.#listener(this.#failure(message || "it is not there, or is no script"));
       });
       worker.postMessage(role);
       return worker;
@@ -56,7 +51,7 @@ export class PageTarget implements Target {
 
   #failure(why: string): Error {
     const { script, refusal } = this.#options;
-    const also = refusal === undefined ? "" : ` There is no service worker in its place, because: ${refusal.message}`;
+    const also = refusal === undefined ? "" : ` There is no service worker either: ${refusal.message}`;
     return new Error(`${script}: ${why}.${also}`, refusal === undefined ? undefined : { cause: refusal });
   }
 }

@@ -14,15 +14,10 @@ export interface Platform {
  */
 export function requirePlatform({ isSecureContext, origin, crypto, navigator }: Platform): void {
   const missing = [
-    ...(crypto?.subtle === undefined ? ["crypto.subtle (to prove models)"] : []),
-    ...(navigator.locks === undefined ? ["navigator.locks (to share them between tabs)"] : []),
+    ...(crypto?.subtle === undefined ? ["crypto.subtle"] : []),
+    ...(navigator.locks === undefined ? ["navigator.locks"] : []),
   ];
   if (isSecureContext && missing.length === 0) return;
-  const what = missing.length > 0 ? `has no ${missing.join(" and no ")}` : "has no service workers";
-  throw new AshoreError(
-    "INSECURE_ORIGIN",
-    isSecureContext
-      ? `This browser ${what}, which Ashore needs. Use a newer browser.`
-      : `This page's origin, ${origin}, is not secure, so that it ${what}. Serve it over https, or from http://localhost while you develop.`,
-  );
+  const [who, remedy] = isSecureContext ? ["This browser", "Use a newer one"] : [`The origin ${origin} is not secure, and`, "Serve the page over https, or from http://localhost"];
+  throw new AshoreError("INSECURE_ORIGIN", `${who} has no ${missing.join(" and no ") || "service workers"}. ${remedy}.`);
 }

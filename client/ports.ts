@@ -7,16 +7,14 @@ export interface Postable {
 
 /** Whatever worker hosts the runtime: the service worker, or the page's own. */
 export interface Target {
-  /** Where the runtime lives. */
-  readonly host: "service-worker" | "page";
   /** The worker to post to now; registers or starts one where there is none. @throws WORKER_FAILED */
   worker(): Promise<Postable>;
   /** Hears when another worker is in charge; with a reason, when the one in charge could not start. */
   onChange(listener: (reason?: Error) => void): void;
   /** The worker in charge is known to be dead. */
   ended(): void;
-  /** Looks for a newer worker, and puts it in charge. Answers whether there is one. */
-  renew(): Promise<boolean>;
+  /** A service worker alone: looks for a newer one, and puts it in charge. Answers whether there is one. */
+  renew?(): Promise<boolean>;
   close(): void;
 }
 

@@ -20,7 +20,8 @@ export async function becomeReady({ asker, news, siteKept, closing }: Connection
 
   async function answers(): Promise<boolean> {
     state = (await asker.ask({ type: "models" }, options)).find((one) => one.name === name);
-    return state !== undefined && wouldAnswer(state, selection);
+    const wanted = wantedOf(state, selection) ?? state?.latest;
+    return state?.versions.some((one) => one.version === wanted && one.state === "AVAILABLE") === true;
   }
 
   async function settled(): Promise<boolean> {
@@ -38,8 +39,8 @@ export async function becomeReady({ asker, news, siteKept, closing }: Connection
       if (ends.aborted || CONNECTION_CODES.includes(failure.code)) throw failure;
     }
     if (await settled()) return true;
-    if (failure !== undefined) throw whyNot(state, selection, problem ?? failure) ?? failure;
-    return false;
+    if (failure === undefined) return false;
+    throw whyNot(state, name, selection, problem ?? failure);
   }
 
   let unsubscribe: () => void = () => undefined;
@@ -49,8 +50,8 @@ export async function becomeReady({ asker, news, siteKept, closing }: Connection
       if (!("model" in event) || event.model !== name) return;
       if (event.type === "problem") problem = errorOf(event.error);
       else if (event.type === "progress") {
-        const { phase, version, bytes, totalBytes } = event;
-        if (selection.version === undefined || selection.version === version) onProgress?.({ phase, version, bytes, totalBytes });
+        const { type: _, model: __, ...progress } = event;
+        if (selection.version === undefined || selection.version === progress.version) onProgress?.(progress);
       } else if (event.type === "state" && event.status.state === "AVAILABLE") {
         // The way below tells of what fails.
         answers().then((yes) => (yes ? resolve() : undefined), () => undefined);
@@ -60,7 +61,7 @@ export async function becomeReady({ asker, news, siteKept, closing }: Connection
 
   async function look(): Promise<void> {
     if ((await answers()) || (await settled()) || (await looked(true)) || (await looked(false))) return;
-    throw whyNot(state, selection, problem) ?? notListed(name, selection, state);
+    throw whyNot(state, name, selection, problem);
   }
 
   try {
@@ -72,23 +73,21 @@ export async function becomeReady({ asker, news, siteKept, closing }: Connection
   }
 }
 
-function wouldAnswer({ versions, latest, labels }: ModelState, { version, label }: ModelSelection): boolean {
-  if (version === undefined && label === undefined) return latest !== undefined;
-  const wanted = label === undefined ? version : labels?.[label];
-  return versions.some((one) => one.version === wanted && one.state === "AVAILABLE");
-}
-
 /** Why the version that was asked for, or else the newest that failed, does not answer. */
-function whyNot(state: ModelState | undefined, { version, label }: ModelSelection, cause: AshoreError | undefined): AshoreError | undefined {
-  const wanted = label === undefined ? version : state?.labels?.[label];
+function whyNot(state: ModelState | undefined, name: ModelName, selection: ModelSelection, cause: AshoreError | undefined): AshoreError {
+  const wanted = wantedOf(state, selection);
   const ended = state?.versions.find((one) => one.error !== undefined && (wanted === undefined || one.version === wanted));
-  if (ended?.error === undefined) return cause;
-  const { code, message } = errorOf(ended.error);
-  return new AshoreError(code, `Version ${ended.version} of ${state?.name} does not answer: ${message}`, { cause });
+  if (ended?.error !== undefined) {
+    const { code, message } = errorOf(ended.error);
+    return new AshoreError(code, `Version ${ended.version} of ${name} does not answer: ${message}`, { cause });
+  }
+  if (cause !== undefined) return cause;
+  if (state === undefined) return new AshoreError("NOT_FOUND", `The server lists no model ${name}, or \`models\` of connect leaves it out.`);
+  const held = state.versions.map((one) => `${one.version} (${one.state})`).join(", ");
+  return new AshoreError("NOT_FOUND", `The server gives this device no version ${selection.version ?? selection.label ?? "at all"} of ${name}; it holds ${held || "none"}.`);
 }
 
-function notListed(name: ModelName, { version, label }: ModelSelection, state: ModelState | undefined): AshoreError {
-  if (state === undefined) return new AshoreError("NOT_FOUND", `The server lists no model ${name}, or \`models\` of connect() leaves it out.`);
-  const what = version !== undefined ? `version ${version}` : label !== undefined ? `label ${JSON.stringify(label)}` : "version";
-  return new AshoreError("NOT_FOUND", `The server gives this device no ${what} of ${name}. It holds ${state.versions.map((one) => `${one.version} (${one.state})`).join(", ") || "none"}.`);
+/** The version that is asked for, undefined where any will do. A label that points nowhere is NaN, which no version is. */
+function wantedOf(state: ModelState | undefined, { version, label }: ModelSelection): number | undefined {
+  return label === undefined ? version : (state?.labels?.[label] ?? NaN);
 }

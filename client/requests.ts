@@ -1,8 +1,8 @@
-import { asAshoreError, AshoreError, toWireError } from "../protocol/errors.ts";
+import { asAshoreError, AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { MESSAGE_PROTOCOL, type Cancel, type HostRequest, type HostValues, type RequestEnvelope } from "../protocol/messages.ts";
 import type { AnswerPort, Locks, OpenChannel, Target, Timers } from "./ports.ts";
-import { readAnswer, readValue } from "./read-answer.ts";
+import { errorOf, readAnswer, readValue } from "./read-answer.ts";
 import type { WithSignal } from "./types.ts";
 
 type RequestType = HostRequest["type"];
@@ -18,8 +18,6 @@ export interface RequestPorts {
 export interface AskOptions extends WithSignal {
   /** Buffers to give away with the request, which can be asked only once then. */
   readonly transfer?: readonly object[] | undefined;
-  /** Fail with WORKER_FAILED if no worker has said by then that it has the request. */
-  readonly takenWithinMs?: number | undefined;
 }
 
 /** Asks the worker, and says what it answers. */
@@ -52,8 +50,9 @@ export class Requests {
   #greet: (() => void) | undefined;
   #isGreeted = true;
   #unwatch: (() => void) | undefined;
-  #life: string | undefined;
-  #protocol: number | undefined;
+  /** The life that took a request last, and the protocol that it speaks. */
+  life: string | undefined;
+  protocol: number | undefined;
 
   constructor(ports: RequestPorts) {
     this.#ports = ports;
@@ -64,48 +63,32 @@ export class Requests {
     });
   }
 
-  /** The life that took a request last. */
-  get life(): string | undefined {
-    return this.#life;
-  }
-
-  /** The protocol that the worker which took a request last speaks. */
-  get protocol(): number | undefined {
-    return this.#protocol;
-  }
-
   /**
    * @throws CANCELLED, DEADLINE_EXCEEDED by the signal, UNAVAILABLE where LIMITS.queuedRequests wait, WORKER_FAILED where workers
    * die over it, PROTOCOL_MISMATCH, INVALID_ARGUMENT for what no message can carry, and what the worker fails with
    */
-  readonly ask: Ask = async <T extends RequestType>(request: RequestOf<T>, { signal, transfer = [], takenWithinMs }: AskOptions = {}): Promise<HostValues[T]> => {
+  readonly ask: Ask = async <T extends RequestType>(request: RequestOf<T>, { signal, transfer = [] }: AskOptions = {}): Promise<HostValues[T]> => {
     if (this.#closed !== undefined) throw this.#closed;
     if (signal?.aborted === true) throw asAshoreError(signal.reason, "CANCELLED");
-    if (this.#pending.size >= LIMITS.queuedRequests) throw new AshoreError("UNAVAILABLE", `${LIMITS.queuedRequests} requests of this page wait already; ask again when some are answered.`);
-    const cleanUp: (() => void)[] = [];
+    if (this.#pending.size >= LIMITS.queuedRequests) throw new AshoreError("UNAVAILABLE", `${LIMITS.queuedRequests} requests wait already; ask again later.`);
+    let forget: () => void = () => undefined;
     const answered = new Promise<unknown>((done, fail) => {
       const pending: Pending = { request, transfer, port: undefined, life: undefined, isPosted: false, deaths: 0, done, fail };
+      const abort = (): void => this.#cancel(pending, asAshoreError(signal?.reason, "CANCELLED"));
+      signal?.addEventListener("abort", abort);
       this.#pending.add(pending);
-      cleanUp.push(() => this.#forget(pending));
-      if (signal !== undefined) {
-        const abort = (): void => this.#cancel(pending, asAshoreError(signal.reason, "CANCELLED"));
-        signal.addEventListener("abort", abort, { once: true });
-        cleanUp.push(() => signal.removeEventListener("abort", abort));
-      }
-      if (takenWithinMs !== undefined) {
-        cleanUp.push(
-          this.#ports.timers.after(takenWithinMs, () => {
-            if (pending.life === undefined) fail(new AshoreError("WORKER_FAILED", `The worker did not take "${request.type}" within ${takenWithinMs / 1000} s.`));
-          }),
-        );
-      }
+      forget = () => {
+        signal?.removeEventListener("abort", abort);
+        this.#pending.delete(pending);
+        pending.port?.close();
+      };
       if (!this.#isGreeted) this.#greetAgain();
       void this.#post(pending);
     });
     try {
       return readValue<T>(request.type as T, await answered);
     } finally {
-      for (const end of cleanUp) end();
+      forget();
     }
   };
 
@@ -139,7 +122,7 @@ export class Requests {
       pending.isPosted = true;
       this.#watchUntaken();
     } catch (thrown) {
-      pending.fail(isClonesFault(thrown) ? new AshoreError("INVALID_ARGUMENT", `The request cannot be sent to the worker: ${thrown.message}. Inputs are numbers, strings, booleans, bytes, arrays of them, or tensors {dtype, shape, data}.`, { cause: thrown }) : asAshoreError(thrown, "WORKER_FAILED"));
+      pending.fail(isClonesFault(thrown) ? new AshoreError("INVALID_ARGUMENT", `The inputs cannot be sent to a worker: ${thrown.message}. Give tensors {dtype, shape, data}, or nested arrays.`, { cause: thrown }) : asAshoreError(thrown, "WORKER_FAILED"));
     }
   }
 
@@ -148,10 +131,10 @@ export class Requests {
     try {
       const answer = readAnswer(data);
       if (answer.type === "done") pending.done(answer.value);
-      else if (answer.type === "failed") pending.fail(answer.error);
+      else if (answer.type === "failed") pending.fail(errorOf(answer.error));
       else {
-        pending.life = this.#life = answer.life;
-        this.#protocol = answer.ashore;
+        pending.life = this.life = answer.life;
+        this.protocol = answer.ashore;
         this.#waitForDeath(answer.life);
         if (answer.ashore !== MESSAGE_PROTOCOL) pending.fail(otherProtocol(answer.ashore));
       }
@@ -190,7 +173,7 @@ export class Requests {
       pending.deaths += 1;
       pending.isPosted = false;
       pending.life = undefined;
-      if (pending.transfer.length > 0) pending.fail(new AshoreError("WORKER_FAILED", `The worker was stopped while it had "${pending.request.type}", whose inputs were given away, so that it cannot be asked again. Ask with \`transfer: false\`.`));
+      if (pending.transfer.length > 0) pending.fail(new AshoreError("WORKER_FAILED", "The worker was stopped, and cannot be asked again: `transfer` gave the inputs away."));
       else if (pending.deaths >= LIMITS.workerLives) pending.fail(givenUp(pending, reason));
       else void this.#post(pending);
     }
@@ -216,14 +199,9 @@ export class Requests {
   }
 
   #cancel(pending: Pending, error: AshoreError): void {
-    const cancel: Cancel = { type: "cancel", error: toWireError(error) };
+    const cancel: Cancel = { type: "cancel", error: { code: error.code, message: error.message, causes: [] } };
     pending.port?.postMessage(cancel);
     pending.fail(error);
-  }
-
-  #forget(pending: Pending): void {
-    pending.port?.close();
-    this.#pending.delete(pending);
   }
 }
 
@@ -233,11 +211,11 @@ function isClonesFault(thrown: unknown): thrown is DOMException {
 
 function givenUp({ request, deaths }: Pending, reason: Error | undefined): AshoreError {
   return reason === undefined
-    ? new AshoreError("WORKER_FAILED", `The worker was stopped ${deaths} times while it had "${request.type}", which is given up. Browsers stop workers that use too much memory or that compute for minutes.`)
+    ? new AshoreError("WORKER_FAILED", `"${request.type}" is given up: the worker was stopped ${deaths} times under it, as browsers do where memory is short.`)
     : new AshoreError("WORKER_FAILED", `The worker does not start: ${reason.message}`, { cause: reason });
 }
 
 function otherProtocol(theirs: number): AshoreError {
-  const remedy = theirs > MESSAGE_PROTOCOL ? "This page is of an older release: reload it" : "The worker is of an older release: serve page and worker scripts from one release of Ashore, and reload";
-  return new AshoreError("PROTOCOL_MISMATCH", `This page speaks protocol ${MESSAGE_PROTOCOL} of Ashore, its worker protocol ${theirs}. ${remedy}.`);
+  const remedy = theirs > MESSAGE_PROTOCOL ? "The page is of an older release: reload it" : "The worker is of an older release: serve both scripts from one release, and reload";
+  return new AshoreError("PROTOCOL_MISMATCH", `The page speaks protocol ${MESSAGE_PROTOCOL} of Ashore, its worker ${theirs}. ${remedy}.`);
 }

@@ -1,4 +1,3 @@
-import { Workbox } from "workbox-window";
 import { AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { MESSAGE_PROTOCOL, type RequestEnvelope } from "../protocol/messages.ts";
@@ -23,7 +22,6 @@ export interface ServiceWorkerTargetOptions {
  * requests are held back meanwhile.
  */
 export class ServiceWorkerTarget implements Target {
-  readonly host = "service-worker";
   readonly #options: ServiceWorkerTargetOptions;
   #registration: ServiceWorkerRegistration | undefined;
   #registering: Promise<ServiceWorkerRegistration> | undefined;
@@ -32,11 +30,10 @@ export class ServiceWorkerTarget implements Target {
   /** The worker that was posted to last. */
   #last: ServiceWorker | undefined;
   #listener: () => void = () => undefined;
-  readonly #onChange = (): void => this.#compare();
+  readonly #closing = new AbortController();
 
   constructor(options: ServiceWorkerTargetOptions) {
     this.#options = options;
-    options.container.addEventListener("controllerchange", this.#onChange);
   }
 
   /** @throws what registering throws: the browser refuses service workers here, or the script does not install */
@@ -47,7 +44,7 @@ export class ServiceWorkerTarget implements Target {
     if (!worker || worker.state === "redundant") {
       const registration = await (this.#registering ??= this.#register().finally(() => (this.#registering = undefined)));
       worker = await activeOf(registration);
-      this.#registration = registration;
+      this.#follow(registration);
     }
     return (this.#last = worker);
   }
@@ -75,8 +72,7 @@ export class ServiceWorkerTarget implements Target {
   }
 
   close(): void {
-    this.#listener = () => undefined;
-    this.#options.container.removeEventListener("controllerchange", this.#onChange);
+    this.#closing.abort();
   }
 
   async #register(): Promise<ServiceWorkerRegistration> {
@@ -85,23 +81,22 @@ export class ServiceWorkerTarget implements Target {
     const worker = there?.active ?? there?.waiting ?? there?.installing;
     // Another script in exactly this scope is the app's own, with its own life; if it does not answer, that is said.
     if (there?.scope === scope && worker && worker.scriptURL !== script) return there;
-    return await this.#follow();
+    return await container.register(script, { scope });
   }
 
-  /** Registers the script, and follows its next version. A `Workbox` follows one that others find; then another must. */
-  async #follow(): Promise<ServiceWorkerRegistration> {
-    const { script, scope } = this.#options;
-    const workbox = new Workbox(script, { scope });
-    workbox.addEventListener("waiting", ({ sw }) => {
-      if (sw !== undefined) void this.#takeOver(sw);
-    });
-    workbox.addEventListener("activated", ({ isExternal }) => {
+  /** Hears of every new worker of the registration, and asks one that waits to take over; the app's own decide that by themselves. */
+  #follow(registration: ServiceWorkerRegistration): void {
+    if (registration === this.#registration) return;
+    this.#registration = registration;
+    const { signal } = this.#closing;
+    const look = (): void => {
+      const { installing, waiting } = registration;
+      installing?.addEventListener("statechange", look, { signal });
+      if (waiting?.scriptURL === this.#options.script) void this.#takeOver(waiting);
       this.#compare();
-      if (isExternal === true) void this.#follow().catch(() => undefined);
-    });
-    const registration = await workbox.register({ immediate: true });
-    if (registration === undefined) throw new AshoreError("WORKER_FAILED", `${script} could not be registered.`);
-    return registration;
+    };
+    registration.addEventListener("updatefound", look, { signal });
+    look();
   }
 
   /** Asks a worker that waits to take over; one that speaks another protocol refuses, and one that is not ours does not answer. */
@@ -147,7 +142,7 @@ function isRefusal(data: unknown): boolean {
 async function activeOf(registration: ServiceWorkerRegistration): Promise<ServiceWorker> {
   for (;;) {
     const worker = registration.active ?? registration.waiting ?? registration.installing;
-    if (worker === null) throw new AshoreError("WORKER_FAILED", "The service worker could not be installed; the browser's console says why.");
+    if (worker === null) throw new AshoreError("WORKER_FAILED", "It could not be installed; the console says why.");
     if (worker === registration.active) return worker;
     await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
   }

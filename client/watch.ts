@@ -9,18 +9,18 @@ import type { Watched, WithSignal } from "./types.ts";
 
 /**
  * The states of a model as they are, then every change. A reader that is slower than the news gets the newest of each kind and
- * version: nothing grows without bound, and nobody sees a state that is over by more than one step of its own.
+ * version, in the order of their last change: nothing grows without bound.
  */
 export async function* watchModel({ asker, news, closing }: Connection, name: ModelName, { signal }: WithSignal = {}): AsyncGenerator<Watched, void, undefined> {
   const isLeft = (): boolean => signal?.aborted === true;
   if (isLeft()) return;
-  const unread = new Unread();
+  let unread = new Map<string, Watched>();
   let wake: () => void = () => undefined;
   const wakeUp = (): void => wake();
   const unsubscribe = news.subscribe((event) => {
     const watched = watchedOf(event, name);
     if (watched === undefined) return;
-    unread.put(watched);
+    put(unread, watched);
     wakeUp();
   });
   for (const end of [signal, closing]) end?.addEventListener("abort", wakeUp);
@@ -29,12 +29,19 @@ export async function* watchModel({ asker, news, closing }: Connection, name: Mo
       if (isLeft()) return [];
       throw thrown;
     });
-    unread.putBefore((states.find((one) => one.name === name)?.versions ?? []).toReversed().map((status) => ({ type: "state", status })));
+    // News that came meanwhile goes after the states that were asked for, where it says more.
+    const came = unread;
+    unread = new Map();
+    for (const status of (states.find((one) => one.name === name)?.versions ?? []).toReversed()) put(unread, { type: "state", status });
+    for (const [key, watched] of came) if (stepOf(unread.get(key)) < stepOf(watched)) put(unread, watched);
     while (!isLeft()) {
       if (closing.aborted) throw asAshoreError(closing.reason);
-      const next = unread.take();
-      if (next !== undefined) yield next;
-      else await new Promise<void>((resolve) => (wake = resolve));
+      const [next] = unread;
+      if (next === undefined) await new Promise<void>((resolve) => (wake = resolve));
+      else {
+        unread.delete(next[0]);
+        yield next[1];
+      }
     }
   } finally {
     unsubscribe();
@@ -42,58 +49,22 @@ export async function* watchModel({ asker, news, closing }: Connection, name: Mo
   }
 }
 
-/** What was not read yet: the newest by kind and version, in the order of their last change. */
-class Unread {
-  readonly #newest = new Map<string, Watched>();
-
-  put(watched: Watched): void {
-    const key = keyOf(watched);
-    this.#newest.delete(key);
-    this.#newest.set(key, watched);
-    const [oldest] = this.#newest.keys();
-    if (this.#newest.size > LIMITS.trackedVersions && oldest !== undefined) this.#newest.delete(oldest);
-  }
-
-  /** States as they were asked for: news that came meanwhile goes after them, where it says more. */
-  putBefore(states: readonly (Watched & { readonly type: "state" })[]): void {
-    const came = [...this.#newest.values()];
-    this.#newest.clear();
-    for (const state of states) this.put(state);
-    for (const watched of came) {
-      const known = this.#newest.get(keyOf(watched));
-      if (known === undefined || stepOf(known) < stepOf(watched)) this.put(watched);
-    }
-  }
-
-  take(): Watched | undefined {
-    for (const [key, watched] of this.#newest) {
-      this.#newest.delete(key);
-      return watched;
-    }
-    return undefined;
-  }
+function put(unread: Map<string, Watched>, watched: Watched): void {
+  const key = `${watched.type} ${watched.type === "state" ? watched.status.version : watched.version}`;
+  unread.delete(key);
+  unread.set(key, watched);
+  const [oldest] = unread.keys();
+  if (unread.size > LIMITS.trackedVersions && oldest !== undefined) unread.delete(oldest);
 }
 
-function keyOf(watched: Watched): string {
-  return `${watched.type} ${watched.type === "state" ? watched.status.version : watched.version}`;
-}
-
-function stepOf(watched: Watched): number {
+/** How far a state is on its way; other news of a version has no way, and replaces nothing. */
+function stepOf(watched: Watched | undefined): number {
+  if (watched === undefined) return -1;
   return watched.type === "state" ? SERVABLE_STATES.indexOf(watched.status.state) : 0;
 }
 
 function watchedOf(event: HostNews, name: ModelName): Watched | undefined {
   if (!("model" in event) || event.model !== name) return undefined;
-  switch (event.type) {
-    case "state":
-      return { type: "state", status: event.status, ...(event.backend === undefined ? {} : { backend: event.backend }) };
-    case "progress": {
-      const { phase, version, bytes, totalBytes } = event;
-      return { type: "progress", phase, version, bytes, totalBytes };
-    }
-    case "problem":
-      return { type: "problem", error: errorOf(event.error), ...(event.version === undefined ? {} : { version: event.version }) };
-    default:
-      return undefined;
-  }
+  const { model: _, ...watched } = event;
+  return watched.type === "problem" ? { ...watched, error: errorOf(watched.error) } : watched;
 }

@@ -228,7 +228,7 @@ describe("without a service worker", () => {
   test("and without a worker of the page: WORKER_FAILED with both reasons", async () => {
     put(SERVICE_WORKER, "throw new Error('not today')");
     put(PAGE_WORKER, "throw new Error('nor here')");
-    expect(await connect()).toMatchObject({ code: "WORKER_FAILED", message: expect.stringMatching(/worker\.js.*nor here.*no service worker.*service-worker\.js/s) as string });
+    expect(await connect()).toMatchObject({ code: "WORKER_FAILED", message: expect.stringMatching(/worker\.js.*nor here.*no service worker either.*service-worker\.js/s) as string });
   });
 
   test("an origin that is not secure: INSECURE_ORIGIN with what is missing and the remedy", async () => {

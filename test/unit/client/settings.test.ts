@@ -32,9 +32,9 @@ describe("what a page must have", () => {
   test("is there", () => expect(() => requirePlatform(whole)).not.toThrow());
 
   test.each([
-    [{ isSecureContext: false, origin: "http://app.example", crypto: {}, navigator: {} }, /http:\/\/app\.example, is not secure.*crypto\.subtle.*navigator\.locks.*https.*localhost/],
+    [{ isSecureContext: false, origin: "http://app.example", crypto: {}, navigator: {} }, /http:\/\/app\.example is not secure.*crypto\.subtle.*navigator\.locks.*https.*localhost/],
     [{ isSecureContext: false, crypto: undefined }, /crypto\.subtle.*https/],
-    [{ navigator: {} }, /browser has no navigator\.locks.*newer browser/],
+    [{ navigator: {} }, /browser has no navigator\.locks.*newer one/],
   ])("or it is said what is missing and what to do: %j", (lacking, message) => {
     expect(() => requirePlatform({ ...whole, ...lacking })).toThrowError(expect.objectContaining({ code: "INSECURE_ORIGIN", message: expect.stringMatching(message) as string }) as Error);
   });
