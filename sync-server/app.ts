@@ -107,10 +107,10 @@ export function createApp(options: AppOptions): App {
 
 let policy: Promise<string> | undefined;
 
-/** The page runs its own style and script, named by their hashes, and talks to its own server alone. */
+/** The page runs its own style and script, named by their hashes, and Ashore's own files, and talks to its own server alone. */
 function contentSecurityPolicy(): Promise<string> {
   policy ??= Promise.all([CONSOLE_STYLE, CONSOLE_SCRIPT].map(hashSource)).then(
-    ([style = "", script = ""]) => `default-src 'none'; style-src ${style}; script-src ${script}; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    ([style = "", script = ""]) => `default-src 'none'; style-src ${style}; script-src ${script} 'self'; worker-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   );
   return policy;
 }

@@ -39,8 +39,14 @@ footer { margin-top: 2rem; }
 nav { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; }
 `;
 
-/** Looks for news every three seconds while someone looks; what is shown stays where the server is away. */
+/**
+ * Looks for news every three seconds while someone looks; what is shown stays where the server is away. The service worker keeps
+ * the page, so that it opens then too; for that alone it is asked, it holds no model.
+ */
 export const CONSOLE_SCRIPT = `
+if (isSecureContext && "serviceWorker" in navigator) {
+  import("/ashore/client.js").then(({ connect }) => connect({ models: [], persist: false })).catch(() => undefined);
+}
 setInterval(async () => {
   if (document.hidden || String(getSelection())) return;
   const answer = await fetch("/", { cache: "no-cache" }).catch(() => undefined);
