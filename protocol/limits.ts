@@ -78,6 +78,8 @@ export const LIMITS = {
   /** One of TF.js's wasm files, which have some 400 kB. */
   runtimeFileBytes: 8 * MIB,
   // engine
+  /** Bytes just stored that are kept in memory for who loads them. */
+  freshBlobBytes: 64 * MIB,
   queuedRequests: 1_024,
   firstInferenceMs: 120_000,
   /** Versions of one model that status answers remember; the oldest that ended is forgotten first. */

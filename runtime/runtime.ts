@@ -9,7 +9,7 @@ import type { HeldVersion, InferenceTimes, Ports } from "./ports.ts";
 import { createRestCore, predict } from "./predict/index.ts";
 import { createReporting } from "./reporting.ts";
 import type { Runtime, RuntimeOptions } from "./runtime-api.ts";
-import { createJournalKeeper, journalOf, layeredBlobs, listStoredModels, markProved, markTimes, memoryBlobs, readManifest, readVariant, resetTrust, verifiedBlobs } from "./store/index.ts";
+import { createJournalKeeper, freshBlobs, journalOf, layeredBlobs, listStoredModels, markProved, markTimes, memoryBlobs, readManifest, readVariant, resetTrust, verifiedBlobs } from "./store/index.ts";
 import { createVersionFetcher, type VersionRequest } from "./sync/index.ts";
 import { createTrust } from "./trust/index.ts";
 
@@ -25,7 +25,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const problem = (thrown: unknown): void => report({ type: "problem", error: asAshoreError(thrown) });
 
   const layered = layeredBlobs(ports.blobs, memoryBlobs(), { report, makeRoom: () => device.evict({ spare: false }) });
-  const blobs = verifiedBlobs(layered, { report });
+  const blobs = freshBlobs(verifiedBlobs(layered, { report }));
   /** While the journal is opened nobody knows yet what could make room. */
   let sweep = async (): Promise<void> => undefined;
   const journal = await createJournalKeeper(ports.journal, random, { report, makeRoom: () => sweep() });
@@ -142,6 +142,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       }
       if (!signal.aborted) report({ type: "sync", ok: false, error });
       throw error;
+    } finally {
+      // What a look brought and nobody loads is not kept in memory.
+      void manager.settled({ signal }).then(blobs.forget, blobs.forget);
     }
   }
 

@@ -1,5 +1,6 @@
 export { createJournalKeeper, type JournalKeeper, type JournalKeeperOptions, type Kept } from "./journal-keeper.ts";
 export { commitVersion, emptyJournal, forgetModel, forgetVersion, journalOf, markFailed, markProved, markServed, markTimes, parseJournal, resetTrust, setConfig } from "./journal.ts";
+export { freshBlobs, type FreshBlobs } from "./fresh-blobs.ts";
 export { layeredBlobs, type LayeredBlobs, type LayeredOptions } from "./layered-blobs.ts";
 export { memoryBlobs, memoryJournal, memoryRecords } from "./memory-store.ts";
 export { evictUnneeded, type Evicted } from "./evict.ts";
