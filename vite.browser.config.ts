@@ -13,7 +13,6 @@ export default defineConfig(({ mode }) => {
   return {
     publicDir: false,
     plugins: [leaveOut(script.inServiceWorker ? [...LEFT_OUT, ...THREADS] : LEFT_OUT), selfContainedWasmGlue(), limitsInPlace()],
-    resolve: { alias: { "workbox-window": "workbox-window/index.mjs" } },
     define: {
       __ASHORE_BUILD__: JSON.stringify(`${version}+${browserDigest().slice(0, 12)}`),
       __ASHORE_WASM__: JSON.stringify(Object.fromEntries(wasmFiles().map(({ name, sha256 }) => [name, sha256]))),

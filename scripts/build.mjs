@@ -62,7 +62,7 @@ async function buildForBrowsers(name, outDir) {
 async function buildDemo(outDir) {
   if (!existsSync(join(ROOT, "demo/app/index.html"))) return;
   const { build } = await import("vite");
-  await build({ configFile: join(ROOT, "vite.demo.config.ts"), logLevel: "warn", build: { outDir } });
+  await build({ configFile: join(ROOT, "demo/vite.config.ts"), logLevel: "warn", build: { outDir } });
 }
 
 async function copyWasm(outDir) {

@@ -28,7 +28,7 @@ const INPUTS = [
   "tsconfig.build.json",
   "tsconfig.build.browser.json",
   "vite.config.ts",
-  "vite.demo.config.ts",
+  "demo/vite.config.ts",
   "scripts/build.mjs",
   "scripts/lib/sources.mjs",
 ];
