@@ -1,12 +1,13 @@
 import { LIMITS } from "../protocol/limits.ts";
 import type { WithSignal } from "../runtime/ports.ts";
-import { isKeepable, mayKeep, sitePlan, toEvict } from "./site-plan.ts";
+import { isKeepable, mayKeep, SITE_LIMITS, sitePlan, toEvict, type SiteLimits } from "./site-plan.ts";
 
 export interface SiteCacheOptions {
   readonly caches: CacheStorage;
   readonly name: string;
   readonly origin: string;
   readonly fetch: (request: Request) => Promise<Response>;
+  readonly limits?: SiteLimits | undefined;
 }
 
 /** The pages of a site and what they are made of: from the network while it is there, from here when it is not. */
@@ -100,7 +101,7 @@ export class SiteCache {
     const cache = await this.#open();
     const sizes = (this.#sizes ??= await sizesIn(cache));
     sizes.delete(url);
-    for (const old of toEvict(sizes, size)) {
+    for (const old of toEvict(sizes, size, this.#options.limits ?? SITE_LIMITS)) {
       await cache.delete(old, { ignoreVary: true });
       sizes.delete(old);
     }

@@ -49,10 +49,10 @@ export interface SiteLimits {
   readonly mostBytes: number;
 }
 
-const SITE_LIMITS: SiteLimits = { most: LIMITS.siteEntries, mostBytes: LIMITS.siteBytes };
+export const SITE_LIMITS: SiteLimits = { most: LIMITS.siteEntries, mostBytes: LIMITS.siteBytes };
 
 /** Which of the entries, oldest first, must go so that one of `bytes` more fits. */
-export function toEvict(entries: ReadonlyMap<string, number>, bytes: number, { most, mostBytes }: SiteLimits = SITE_LIMITS): string[] {
+export function toEvict(entries: ReadonlyMap<string, number>, bytes: number, { most, mostBytes }: SiteLimits): string[] {
   let total = bytes;
   for (const size of entries.values()) total += size;
   let count = entries.size + 1;

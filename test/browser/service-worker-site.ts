@@ -50,11 +50,11 @@ document.title = "ready";
 `;
 
 /** The prebuilt service worker, or another entry, as the build makes it. */
-export async function buildWorker(entry = "service-worker/prebuilt.ts"): Promise<string> {
+export async function buildWorker(entry = "service-worker/prebuilt.ts", mode = "service-worker"): Promise<string> {
   const result = await build({
     configFile: join(ROOT, "vite.browser.config.ts"),
     root: ROOT,
-    mode: "service-worker",
+    mode,
     logLevel: "error",
     build: { write: false, minify: false, sourcemap: false, lib: { entry } },
   });
@@ -105,7 +105,14 @@ export async function openWorkerSite(models: Readonly<Record<string, (folder: st
         }
       },
       rest: (path, body) => page.evaluate(`rest(${JSON.stringify(path)}, ${JSON.stringify(body)})`),
-      register: (path) => page.evaluate(`navigator.serviceWorker.register(${JSON.stringify(path)}, { scope: "/" }).then(() => navigator.serviceWorker.ready).then(() => undefined)`),
+      // Both scripts claim the page that registered them.
+      register: (path) =>
+        page.evaluate(`(async () => {
+          const { serviceWorker } = navigator;
+          const claimed = new Promise((resolve) => serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
+          await serviceWorker.register(${JSON.stringify(path)}, { scope: "/" });
+          if (serviceWorker.controller === null) await claimed;
+        })()`),
       stopWorkers: async () => {
         const session = await context.newCDPSession(page);
         await session.send("ServiceWorker.enable");

@@ -67,6 +67,11 @@ test("with the server gone the page reloads from what was kept, and a forced rel
   const { page, ask, takeIn, site, context } = await start();
   await takeIn();
   expect(await ask({ type: "keep-site", urls: [`${site.url}/`, `${site.url}/page.js`, `${site.url}/style.css`, `${site.url}/metadata/1.root.json`, "https://elsewhere.example/"] })).toMatchObject({ type: "done", value: { kept: 3 } });
+  const before = site.count("/style.css");
+  await page.reload();
+  await page.waitForFunction("document.title === 'ready'");
+  // Network and worker race, over one request.
+  expect(site.count("/style.css")).toBe(before + 1);
   site.down();
   await page.reload();
   await page.waitForFunction("document.title === 'ready'");
@@ -147,7 +152,7 @@ test("law 5: the script works where import(), late importScripts, Worker and URL
 });
 
 test("while the worker computes, an asset comes from the network at once", async () => {
-  app = await openWorkerSite({ heavy: (folder) => writeHeavyModel(folder, { layers: 2, width: 256, rows: 2_048, seed: 1 }) }, { files: { "/sw.js": worker } });
+  app = await openWorkerSite({ heavy: (folder) => writeHeavyModel(folder, { layers: 6, width: 256, rows: 2_048, seed: 1 }) }, { files: { "/sw.js": worker } });
   const { page, takeIn } = app;
   await app.register("/sw.js");
   await hello({ models: ["heavy"], backends: ["cpu"] });
