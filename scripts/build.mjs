@@ -35,7 +35,7 @@ try {
     ...["tsconfig.build.json", "tsconfig.build.browser.json"].map((config) => emitDeclarations(config, join(fresh, "types"))),
   ]);
   const failed = results.filter((result) => result.status === "rejected");
-  for (const { reason } of failed) console.error(reason.message);
+  for (const message of new Set(failed.map(({ reason }) => reason.message))) console.error(message);
   if (failed.length > 0) {
     console.error("ashore: the build failed; dist/ is as it was before.");
     process.exitCode = 1;
@@ -60,7 +60,7 @@ async function buildForBrowsers(name, outDir) {
 }
 
 async function buildDemo(outDir) {
-  if (!existsSync(join(ROOT, "demo/app/index.html"))) return;
+  if (!existsSync(join(ROOT, "demo/app/main.ts"))) return;
   const { build } = await import("vite");
   await build({ configFile: join(ROOT, "demo/vite.config.ts"), logLevel: "warn", build: { outDir } });
 }
