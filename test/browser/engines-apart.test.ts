@@ -1,0 +1,172 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { print } from "../contract/engine-host-wire.ts";
+import { act, openApp, type App } from "../support/app.ts";
+import { bundle, launchChromium } from "../support/chromium.ts";
+import { writeHeavyModel } from "../support/make-model.ts";
+import { openSite, type Site } from "../support/site.ts";
+import { linearModel } from "../support/small-graphs.ts";
+import { WASM_PATH } from "../support/wasm-path.ts";
+import type { ApartActions } from "./engines-apart-actions.ts";
+import { buildWorker } from "./service-worker-site.ts";
+
+/** Engines in workers that pages lend, in Chromium, with the real `worker.js`. */
+
+const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+const WASM_FILES = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm"];
+
+let browser: Browser;
+let site: Site;
+let isolated: Site;
+
+beforeAll(async () => {
+  const [worker, page, wasm] = await Promise.all([
+    buildWorker("client/worker.ts", "worker"),
+    bundle("test/browser/page/engines-apart.ts"),
+    Promise.all(WASM_FILES.map(async (name) => [name, await readFile(join(WASM_PATH, name))] as const)),
+  ]);
+  // TF.js takes half of the processors; this machine may have too few to see that.
+  const eight = 'Object.defineProperty(navigator, "hardwareConcurrency", { value: 8 });';
+  // Chromium's measure of memory, which only isolated pages have, waits for ever where threads wait for work.
+  const single = 'Object.defineProperty(self, "crossOriginIsolated", { value: false });';
+  const open = (headers: Readonly<Record<string, string>>): Promise<Site> =>
+    openSite("http://127.0.0.1:1", {
+      "/": { body: '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>', type: "text/html", headers },
+      "/page.js": { body: page, type: "text/javascript", headers },
+      "/ashore/worker.js": { body: eight + worker, type: "text/javascript", headers },
+      "/ashore/single.js": { body: single + worker, type: "text/javascript", headers },
+      ...Object.fromEntries(wasm.map(([name, body]) => [`/ashore/wasm/${name}`, { body, type: "application/wasm", headers }])),
+    });
+  // The browser's own measure of memory is taken at its leisure otherwise.
+  [browser, site, isolated] = await Promise.all([launchChromium({ args: ["--enable-blink-features=ForceEagerMeasureMemory"] }), open({}), open(ISOLATED)]);
+});
+
+afterAll(async () => {
+  await Promise.all([browser?.close(), site?.close(), isolated?.close()]);
+});
+
+type Ask = <K extends keyof ApartActions>(name: K, ...args: Parameters<ApartActions[K]>) => Promise<Awaited<ReturnType<ApartActions[K]>>>;
+
+async function withPage(at: Site, use: (ask: Ask, page: Page) => Promise<void>): Promise<void> {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(at.url);
+    await page.waitForFunction("globalThis.apart !== undefined");
+    await use((name, ...args) => page.evaluate(`apart[${JSON.stringify(name)}](${args.map((arg) => JSON.stringify(arg)).join(", ")})`), page);
+  } finally {
+    await context.close();
+  }
+}
+
+const line = print(linearModel(2, 1));
+
+describe("a worker that a page lends", () => {
+  test("computes, in one thread, on the backend that it says", async () => {
+    await withPage(site, async (ask, page) => {
+      expect(await ask("load", line, "wasm")).toEqual({ ok: { backend: "wasm", threads: 1 } });
+      expect(await ask("run", 3)).toEqual({ ok: 7 });
+      expect(page.workers().map((worker) => worker.url())).toEqual([`${site.url}/ashore/worker.js`]);
+    });
+  });
+
+  test("computes in threads where the page is cross-origin isolated", async () => {
+    await withPage(isolated, async (ask) => {
+      expect(await ask("load", line, "wasm")).toEqual({ ok: { backend: "wasm", threads: 4 } });
+      expect(await ask("run", 3)).toEqual({ ok: 7 });
+      expect(isolated.count("/ashore/wasm/tfjs-backend-wasm-threaded-simd.wasm")).toBe(1);
+    });
+  });
+
+  test("is missed when it is killed: what it computed is rejected, and the engine is lost", async () => {
+    await withPage(site, async (ask) => {
+      await ask("load", line, "wasm");
+      const outcomes = await ask("killDuring", Array.from({ length: 500 }, (_, value) => value));
+      // The first may have had their answers already; none is wrong, and none waits for ever.
+      const answered = outcomes.findIndex((outcome) => "code" in outcome);
+      expect(outcomes.slice(0, answered)).toEqual(Array.from({ length: answered }, (_, value) => ({ ok: 2 * value + 1 })));
+      expect(new Set(outcomes.slice(answered).map((outcome) => "code" in outcome && outcome.code))).toEqual(new Set(["ENGINE_CRASHED"]));
+      expect(await ask("lost")).toBe("ENGINE_CRASHED");
+      expect(await ask("load", line, "wasm")).toHaveProperty("ok");
+      expect(await ask("run", 3)).toEqual({ ok: 7 });
+    });
+  });
+
+  test("ends when it is closed, and its memory with it", async () => {
+    await withPage(isolated, async (ask, page) => {
+      const before = await ask("memory");
+      expect(await ask("load", line, "wasm", "/ashore/single.js")).toEqual({ ok: { backend: "wasm", threads: 1 } });
+      await ask("run", 3);
+      const gone = Promise.all(page.workers().map((worker) => worker.waitForEvent("close")));
+      // The measure leaves WebAssembly out: what is seen to come and go is the realm that has it.
+      const taken = (await ask("memory")) - before;
+      expect(taken).toBeGreaterThan(2 * 2 ** 20);
+      expect(await ask("close")).toHaveProperty("ok");
+      await gone;
+      expect((await ask("memory")) - before).toBeLessThan(taken / 4);
+    });
+  });
+
+  test("ends when whoever it computes for is dead", async () => {
+    await withPage(site, async (ask, page) => {
+      await ask("load", line, "cpu");
+      const gone = page.workers()[0]?.waitForEvent("close");
+      expect(await ask("ownerDies")).toBe(1);
+      await gone;
+    });
+  });
+
+  test("whose script does not come is told at once", async () => {
+    await withPage(site, async (ask) => {
+      site.put("/broken.js", { body: "throw new Error('not today')", type: "text/javascript" });
+      expect(await ask("load", line, "wasm", "/broken.js")).toMatchObject({ code: "WORKER_FAILED", message: expect.stringMatching(/broken\.js.*not today/) });
+      expect(await ask("load", line, "wasm", "/ashore/worker.js?")).toHaveProperty("ok");
+      site.put("/ashore/none.js", { body: "<!doctype html>", type: "text/html" });
+      expect(await ask("load", line, "wasm", "/ashore/none.js")).toMatchObject({ code: "WORKER_FAILED" });
+    });
+  });
+});
+
+describe("a heavy model", () => {
+  let app: App;
+  afterEach(() => app?.close());
+
+  const heavy = (folder: string): Promise<void> => writeHeavyModel(folder, { layers: 4, width: 512, rows: 1536, seed: 2 });
+
+  test("moves out of the service worker to a page, from there to the next page, and back", async () => {
+    app = await openApp({ heavy });
+    const { page, site: appSite } = app;
+    const engines = (at: Page): number => at.workers().filter((worker) => worker.url().endsWith("/ashore/worker.js")).length;
+    const lent = async (at: Page): Promise<void> => {
+      while (engines(at) === 0) await at.waitForEvent("worker");
+    };
+    await act(page, "connect", { server: appSite.url, models: ["heavy"], backends: ["wasm"] });
+    await act(page, "ready", "heavy");
+    const answer = await act(page, "predict", "heavy", [1, 2]);
+    expect(answer).toMatchObject({ ok: { version: 1, servedBy: "device", backend: "wasm" } });
+    // The page, idle, asks for improvements.
+    await lent(page);
+    expect(await act(page, "predict", "heavy", [1, 2])).toEqual(answer);
+
+    const next = await app.open();
+    await act(next, "connect", { server: appSite.url, models: ["heavy"], backends: ["wasm"] });
+    const asked = act(next, "predict", "heavy", [1, 2]);
+    await page.close();
+    expect(await asked).toEqual(answer);
+    await lent(next);
+    expect(await act(next, "predict", "heavy", [1, 2])).toEqual(answer);
+    expect(engines(next)).toBe(1);
+    expect(appSite.count("/v1")).toBe(0);
+  });
+
+  test("and every other one has a worker of its own in the page's own runtime", async () => {
+    app = await openApp({ heavy });
+    const { page, site: appSite } = app;
+    await act(page, "connect", { server: appSite.url, models: ["heavy"], serviceWorker: false });
+    expect(await act(page, "ready", "heavy")).toHaveProperty("ok");
+    expect(await act(page, "predict", "heavy", [1, 2])).toMatchObject({ ok: { version: 1, servedBy: "device", backend: "wasm" } });
+    expect(await act(page, "models")).toMatchObject({ ok: [{ name: "heavy", versions: [{ version: 1, state: "AVAILABLE" }] }] });
+  });
+});
