@@ -60,7 +60,6 @@ async function buildForBrowsers(name, outDir) {
 }
 
 async function buildDemo(outDir) {
-  if (!existsSync(join(ROOT, "demo/app/main.ts"))) return;
   const { build } = await import("vite");
   await build({ configFile: join(ROOT, "demo/vite.config.ts"), logLevel: "warn", build: { outDir } });
 }
