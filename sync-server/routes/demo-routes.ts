@@ -41,6 +41,8 @@ const moveSchema = v.strictObject({ version: v.custom<Version>(isVersion, "must 
 export function demoRoutes({ site, model, moveTo }: Demo): Hono {
   const files = createKeptFiles(site);
   const app = new Hono();
+  // Whether there is a control here; the same page may be served where there is none.
+  app.get("/demo/publish", (c) => c.json({ model }, 200, { "Cache-Control": "no-store" }));
   app.post("/demo/publish", bodyLimit({ maxSize: LIMITS.controlBodyBytes, onError: tooLarge }), async (c) => {
     // Any page may post here; only the demo's own may change what is published.
     if (c.req.header("origin") !== new URL(c.req.url).origin) throw new AshoreError("PERMISSION_DENIED", "Only the demo's own page may do this: the Origin header must be this server's.");

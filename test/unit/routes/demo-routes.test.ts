@@ -75,6 +75,11 @@ describe("POST /demo/publish", () => {
     expect(moves).toEqual([version(2), version(1)]);
   });
 
+  test("GET says that there is a control", async () => {
+    const answer = await get("/demo/publish");
+    expect([answer.status, await answer.json()]).toEqual([200, { model: "digits" }]);
+  });
+
   test.each([
     ["another origin", { origin: "https://evil.test" }],
     ["an opaque origin", { origin: "null" }],
