@@ -1,6 +1,7 @@
 import { LIMITS } from "../protocol/limits.ts";
 import type { Timers } from "./ports.ts";
 import type { Asker } from "./rounds.ts";
+import { siteUrls } from "./site-urls.ts";
 
 /**
  * Has the prebuilt service worker keep what this page is made of. The first page of a site was loaded before there was a
@@ -19,16 +20,4 @@ export async function keepSite(asker: Asker, container: ServiceWorkerContainer, 
   const resources = performance.getEntriesByType("resource").map(({ name }) => name);
   const urls = siteUrls([document.URL, ...links.map(({ href }) => href), ...resources], location.origin);
   await asker.ask({ type: "keep-site", urls }, { signal }).catch(() => undefined);
-}
-
-/** The files of this origin among the URLs, once each; answers of models are no files. */
-export function siteUrls(all: readonly string[], origin: string): string[] {
-  const urls = new Set<string>();
-  for (const text of all) {
-    if (!URL.canParse(text)) continue;
-    const url = new URL(text);
-    url.hash = "";
-    if (url.origin === origin && !/^\/v[12]\//.test(url.pathname)) urls.add(url.href);
-  }
-  return [...urls].slice(0, LIMITS.siteEntries);
 }

@@ -75,9 +75,10 @@ export class Arrived {
 
 /** Workers in a row, as a registration has them; `arrived` and `next` see what is posted to whichever is in charge. */
 export class FakeTarget implements Target {
-  readonly host = "service-worker";
   readonly arrived: Arrived[] = [];
   endings = 0;
+  renewals = 0;
+  isRenewable = false;
   #waiting: ((arrived: Arrived) => void)[] = [];
   #seen = 0;
   #listener: (reason?: Error) => void = () => undefined;
@@ -122,7 +123,8 @@ export class FakeTarget implements Target {
   }
 
   renew(): Promise<boolean> {
-    return Promise.resolve(false);
+    this.renewals += 1;
+    return Promise.resolve(this.isRenewable);
   }
 
   close(): void {}
