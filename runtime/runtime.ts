@@ -178,7 +178,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     handle: (request, how) => afterRecall(() => rest.handle(request, how)),
     predict: (request, how) => afterRecall(() => predict(manager, request, how)),
     recalled: () => device.recalling ?? Promise.resolve(),
-    models: () => manager.names().map((name) => ({ name, versions: manager.status(name) ?? [], latest: manager.latest(name) })),
+    models: () => manager.names().map((name) => ({ name, versions: manager.status(name) ?? [], latest: manager.latest(name), labels: manager.labels(name) })),
     status: (model) => manager.status(model),
     settled: (how) => afterRecall(() => manager.settled(how)),
     sync: (how) => poller.run(how),

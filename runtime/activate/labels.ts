@@ -30,6 +30,11 @@ export class Labels {
     return this.#current.get(name);
   }
 
+  /** The version that each label answers from; undefined where there are none. */
+  get current(): Readonly<Record<string, Version>> | undefined {
+    return this.#current.size === 0 ? undefined : Object.fromEntries(this.#current);
+  }
+
   /** Whether a label still answers from this version though it is to move to another. */
   pins(version: Version): boolean {
     for (const [name, current] of this.#current) if (current === version && this.#wanted.get(name) !== version) return true;

@@ -105,6 +105,11 @@ export class Manager {
     return this.#models.get(model)?.latest;
   }
 
+  /** The version that each label of a model answers from. */
+  labels(model: string): Readonly<Record<string, Version>> | undefined {
+    return this.#models.get(model)?.labels;
+  }
+
   /** Resolves once every aspired version of every model is AVAILABLE or END. */
   async settled(options: WithSignal = {}): Promise<void> {
     for (const model of this.#models.values()) await model.settled(options);

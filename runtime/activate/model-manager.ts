@@ -88,6 +88,10 @@ export class ModelManager {
     return this.#routes.latest;
   }
 
+  get labels(): Readonly<Record<string, Version>> | undefined {
+    return this.#routes.labels;
+  }
+
   /** All versions that this process has tracked, highest first. */
   status(): readonly VersionStatus[] {
     return [...this.#slots.values()].sort((a, b) => b.version - a.version).map((slot) => slot.status);

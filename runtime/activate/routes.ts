@@ -31,6 +31,10 @@ export class Routes {
     return this.#latest?.seat.loaded;
   }
 
+  get labels(): Readonly<Record<string, Version>> | undefined {
+    return this.#labels.current;
+  }
+
   configure(labels: Readonly<Record<string, Version>>, latestFloor: number): void {
     this.#configured = true;
     this.#floor = latestFloor;

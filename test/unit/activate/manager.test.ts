@@ -369,9 +369,11 @@ describe("what a request gets", () => {
     b.manager.setAspired(MODEL, desired([1, 3], { labels: { stable: version(1) } }));
     b.manager.setAspired(MODEL, desired([2, 3], { labels: { stable: version(2) } }));
     expect(b.answered({ label: "stable" })).toBe(1);
+    expect(b.manager.labels(MODEL)).toEqual({ stable: 1 });
     b.loads[2]?.end.resolve();
     await b.until("1 END");
     expect(b.answered({ label: "stable" })).toBe(2);
+    expect(b.manager.labels(MODEL)).toEqual({ stable: 2 });
   });
 
   test("a blocked version is unloaded at once, and until another can answer requests are told so", async () => {
