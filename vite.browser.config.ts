@@ -11,6 +11,7 @@ export default defineConfig(({ mode }) => {
   const script = Object.entries(BROWSER_SCRIPTS).find(([name]) => name === mode)?.[1];
   if (script === undefined) throw new Error(`vite.browser.config.ts builds one script: --mode ${Object.keys(BROWSER_SCRIPTS).join(" | ")}`);
   return {
+    root: import.meta.dirname,
     publicDir: false,
     plugins: [leaveOut(script.inServiceWorker ? [...LEFT_OUT, ...THREADS] : LEFT_OUT), selfContainedWasmGlue(), limitsInPlace()],
     define: {

@@ -10,6 +10,7 @@ import { defineConfig } from "vite";
  */
 const entries = {
   protocol: "protocol/index.ts",
+  trust: "runtime/trust/index.ts",
   edge: "edge/index.ts",
   server: "sync-server/index.ts",
   cli: "cli/main.ts",
@@ -18,6 +19,7 @@ const entries = {
 };
 
 export default defineConfig({
+  root: import.meta.dirname,
   publicDir: false,
   // With what TensorFlow.js imports in turn: we may not lean on a package that we do not declare.
   ssr: { noExternal: [/^@tensorflow\//, "long", "seedrandom"] },

@@ -28,10 +28,10 @@ const builtFrom = sourceDigest();
 const fresh = await mkdtemp(join(ROOT, ".build-"));
 try {
   const results = await Promise.allSettled([
-    buildNode(fresh),
-    ...Object.keys(BROWSER_SCRIPTS).map((name) => buildForBrowsers(name, fresh)),
+    buildWith("vite.config.ts", fresh),
+    ...Object.keys(BROWSER_SCRIPTS).map((name) => buildWith("vite.browser.config.ts", fresh, name)),
     copyWasm(join(fresh, "ashore/wasm")),
-    buildDemo(join(fresh, "demo")),
+    buildWith("demo/vite.config.ts", join(fresh, "demo")),
     ...["tsconfig.build.json", "tsconfig.build.browser.json"].map((config) => emitDeclarations(config, join(fresh, "types"))),
   ]);
   const failed = results.filter((result) => result.status === "rejected");
@@ -49,19 +49,11 @@ try {
   await rm(fresh, { recursive: true, force: true });
 }
 
-async function buildNode(outDir) {
+async function buildWith(config, outDir, mode = "production") {
   const { build } = await import("vite");
-  await build({ root: ROOT, configFile: join(ROOT, "vite.config.ts"), logLevel: "warn", build: { outDir } });
-}
-
-async function buildForBrowsers(name, outDir) {
-  const { build } = await import("vite");
-  await build({ root: ROOT, configFile: join(ROOT, "vite.browser.config.ts"), mode: name, logLevel: "warn", build: { outDir } });
-}
-
-async function buildDemo(outDir) {
-  const { build } = await import("vite");
-  await build({ configFile: join(ROOT, "demo/vite.config.ts"), logLevel: "warn", build: { outDir } });
+  // On a busy machine rolldown finds every plugin slow.
+  const options = { outDir, rolldownOptions: { checks: { pluginTimings: false } } };
+  await build({ configFile: join(ROOT, config), mode, logLevel: "warn", build: options });
 }
 
 async function copyWasm(outDir) {
