@@ -30,6 +30,8 @@ export const LIMITS = {
   /** A gzip stream expands at most about 1030 times; a decoder stops at the size that the manifest names. */
   encodingOverheadBytes: 64 * KIB,
   // publishing
+  /** The cost of scrypt that a key file may ask for: with blocks of 8 that is 1 GiB of memory. */
+  scryptCost: 2 ** 20,
   /** Node reads no more into one buffer. */
   weightsFileBytes: 2 ** 31 - 1,
   repositoryDepth: 16,

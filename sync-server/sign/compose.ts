@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { AshoreError } from "../../protocol/errors.ts";
 import { printExpiry, type PublicKey, type Targets } from "../../protocol/tuf/index.ts";
 import type { TargetInfo } from "../../protocol/serving-config.ts";
-import type { SigningKey } from "./key-files.ts";
+import type { SigningKey } from "./signing-key.ts";
 
 /** A signed target: its SHA-256 in hexadecimal, its length in bytes, and what the role says beside it. */
 export interface SignedTarget extends TargetInfo {

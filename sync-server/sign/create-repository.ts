@@ -1,27 +1,26 @@
 import { join } from "node:path";
 import { AshoreError } from "../../protocol/errors.ts";
-import { commit } from "./commit.ts";
+import { metadataFileName, parseMetadata } from "../../protocol/tuf/index.ts";
+import { sealCommit, writeSealed, type Commit, type WriteContext } from "./commit.ts";
 import { composeDelegations, composeFirstRoot, composeSnapshot, composeTargets, composeTimestamp } from "./compose.ts";
-import { readKeys, type DevelopmentRole, type SigningKey } from "./key-files.ts";
+import type { DevelopmentRole } from "./init-keys.ts";
 import { lifetimeOf, type Lifetimes } from "./lifetimes.ts";
-import { readNewestRoot } from "./repository.ts";
-import type { SignerFiles } from "./signer-files.ts";
+import { proveRepository, readNewestRoot, refused } from "./repository.ts";
+import type { SigningKey } from "./signing-key.ts";
 
-export interface CreateOptions {
-  readonly dataDir: string;
-  readonly files: SignerFiles;
+export interface CreateOptions extends WriteContext {
+  readonly keys: readonly SigningKey[];
   readonly lifetimes: Lifetimes;
   readonly now: number;
-  readonly assertCurrent: () => Promise<void>;
 }
 
 /**
  * The first metadata of a folder: no models yet. A root that an earlier run left before it was cut off is kept, as a device
  * may have pinned it; the rest was named by no timestamp and is made anew.
- * @throws KEY_MISSING, STORE_CORRUPT
+ * @throws KEY_MISSING, KEY_LOCKED, STORE_CORRUPT
  */
-export async function createRepository({ dataDir, files, lifetimes, now, assertCurrent }: CreateOptions): Promise<void> {
-  const keys = await readKeys(dataDir, files);
+export async function createRepository({ keys, lifetimes, now, ...context }: CreateOptions): Promise<void> {
+  const { dataDir, files } = context;
   const keyOf = (role: DevelopmentRole): SigningKey => {
     const key = keys.find((candidate) => candidate.role === role);
     if (key !== undefined) return key;
@@ -31,17 +30,21 @@ export async function createRepository({ dataDir, files, lifetimes, now, assertC
   const signedBy = (key: SigningKey) => ({ keyids: [key.keyid], threshold: 1 });
   const first = (role: string) => ({ version: 1, expires: now + lifetimeOf(role, lifetimes) });
   const kept = await readNewestRoot(dataDir, files);
-  await commit(
-    { dataDir, files, keys, assertCurrent },
-    {
-      root: kept === undefined ? { signed: composeFirstRoot({ root, targets, snapshot, timestamp }, first("root").expires), signers: signedBy(root) } : undefined,
-      roles: new Map([
-        ["targets", { signed: composeTargets(first("targets"), new Map(), composeDelegations({ publisher, serving })), signers: kept?.signed.roles.targets ?? signedBy(targets) }],
-        ["publisher", { signed: composeTargets(first("publisher"), new Map()), signers: signedBy(publisher) }],
-        ["serving", { signed: composeTargets(first("serving"), new Map()), signers: signedBy(serving) }],
-      ]),
-      snapshot: (meta) => ({ signed: composeSnapshot(first("snapshot"), meta), signers: kept?.signed.roles.snapshot ?? signedBy(snapshot) }),
-      timestamp: (meta) => ({ signed: composeTimestamp(first("timestamp"), meta), signers: kept?.signed.roles.timestamp ?? signedBy(timestamp) }),
-    },
-  );
+  const signersOf = (role: "targets" | "snapshot" | "timestamp", key: SigningKey) => [kept?.signed.roles[role] ?? signedBy(key)];
+  const change: Commit = {
+    root: kept === undefined ? { signed: composeFirstRoot({ root, targets, snapshot, timestamp }, first("root").expires), signers: [signedBy(root)] } : undefined,
+    roles: new Map([
+      ["targets", { signed: composeTargets(first("targets"), new Map(), composeDelegations({ publisher, serving })), signers: signersOf("targets", targets) }],
+      ["publisher", { signed: composeTargets(first("publisher"), new Map()), signers: [signedBy(publisher)] }],
+      ["serving", { signed: composeTargets(first("serving"), new Map()), signers: [signedBy(serving)] }],
+    ]),
+    snapshot: (meta) => ({ signed: composeSnapshot(first("snapshot"), meta), signers: signersOf("snapshot", snapshot) }),
+    timestamp: (meta) => ({ signed: composeTimestamp(first("timestamp"), meta), signers: signersOf("timestamp", timestamp) }),
+  };
+  const sealed = new Map((await sealCommit(keys, change)).map((file) => [file.name, file]));
+  const rootBytes = sealed.get(metadataFileName("root", 1))?.bytes;
+  const anchor = kept ?? (rootBytes && parseMetadata("root", rootBytes, "The first root"));
+  if (anchor === undefined) throw new AshoreError("INTERNAL", "A repository is being made without a root.");
+  await proveRepository(anchor, (name) => Promise.resolve(sealed.get(name)?.bytes), refused);
+  await writeSealed(context, [...sealed.values()], undefined);
 }

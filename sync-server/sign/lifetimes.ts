@@ -1,18 +1,25 @@
 const DAY = 24 * 3_600_000;
 
-/** How long the metadata of a role is good for, in milliseconds. Delegated roles share one. */
+/** How long the metadata of a role is good for, in milliseconds. */
 export interface Lifetimes {
   readonly root: number;
   readonly targets: number;
+  /** `publisher-<model>`: signed by people, when they publish. */
+  readonly publisher: number;
+  /** Every other role delegated to: signed again by a server, or by `ashore renew`. */
   readonly delegated: number;
   readonly snapshot: number;
   /** From 1 to 7 days: how long a device can be kept from news without noticing. */
   readonly timestamp: number;
 }
 
+/** A model's own publisher: what its role is called before the model's name. */
+export const PUBLISHER_PREFIX = "publisher-";
+
 export const LIFETIMES: Lifetimes = {
   root: 365 * DAY,
   targets: 365 * DAY,
+  publisher: 365 * DAY,
   delegated: 30 * DAY,
   snapshot: 30 * DAY,
   timestamp: DAY,
@@ -20,7 +27,7 @@ export const LIFETIMES: Lifetimes = {
 
 export function lifetimeOf(role: string, lifetimes: Lifetimes): number {
   if (role === "root" || role === "targets" || role === "snapshot" || role === "timestamp") return lifetimes[role];
-  return lifetimes.delegated;
+  return role.startsWith(PUBLISHER_PREFIX) ? lifetimes.publisher : lifetimes.delegated;
 }
 
 /** Past half of its life: time to sign it again, with the other half left for whatever goes wrong. */

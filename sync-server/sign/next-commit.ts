@@ -1,43 +1,58 @@
 import { AshoreError } from "../../protocol/errors.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
-import { printExpiry, type Metadata } from "../../protocol/tuf/index.ts";
-import type { Commit, Unsigned } from "./commit.ts";
+import { printExpiry, type Metadata, type RoleKeys, type Targets } from "../../protocol/tuf/index.ts";
+import type { Commit, SignedJson, Unsigned } from "./commit.ts";
 import { composeTargets, targetsOf, type SignedTarget, type SignedTargets } from "./compose.ts";
 import { lifetimeOf, type Lifetimes } from "./lifetimes.ts";
 import { planSigning } from "./plan.ts";
 import type { Repository, RepositoryRole } from "./repository.ts";
 
+/** When new metadata is made, and how long it is good for. */
+export interface Dating {
+  readonly lifetimes: Lifetimes;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
 /** The metadata that follows `before`: fields that are not known here stay as they were. Undefined where nothing changes. */
-export function composeCommit(before: Repository, roles: ReadonlySet<string>, targets: ReadonlyMap<string, SignedTargets>, lifetimes: Lifetimes, now: number): Commit | undefined {
+export function composeCommit(before: Repository, roles: ReadonlySet<string>, targets: ReadonlyMap<string, SignedTargets>, dating: Dating): Commit | undefined {
   const plan = planSigning(roles);
-  if (!plan.root && !plan.timestamp) return undefined;
-  const { root, timestamp, snapshot } = before;
-  const next = (role: string, metadata: Metadata<{ readonly version: number }>) => ({
-    ...signedJson(metadata),
-    version: metadata.signed.version + 1,
-    expires: printExpiry(now + lifetimeOf(role, lifetimes)),
-  });
+  if (!plan.timestamp) return undefined;
+  const { root } = before;
   const nextRole = (role: string): Unsigned => {
     const found = before.roles.get(role);
     if (found === undefined) throw new AshoreError("INTERNAL", `The role "${role}" is to be signed and does not exist.`);
-    const changed = targets.get(role) ?? targetsIn(found);
-    const composed = composeTargets({ version: 1, expires: now + lifetimeOf(role, lifetimes) }, changed);
-    return { signers: found.signers, signed: found.metadata === undefined ? composed : { ...next(role, found.metadata), targets: composed.targets } };
+    return { signers: [found.signers], signed: nextTargets(role, found.metadata, targets.get(role) ?? targetsIn(found), dating) };
   };
   return {
-    root: plan.root ? { signed: next("root", root), signers: root.signed.roles.root } : undefined,
+    root: plan.root ? { signed: nextSigned("root", root, dating), signers: [root.signed.roles.root] } : undefined,
     roles: new Map(plan.roles.map((role) => [role, nextRole(role)])),
-    snapshot: plan.snapshot
-      ? (meta) => ({ signers: root.signed.roles.snapshot, signed: { ...next("snapshot", snapshot), meta: { ...objectAt(snapshot, "meta"), ...meta } } })
-      : undefined,
-    timestamp: plan.timestamp
-      ? (meta) => ({ signers: root.signed.roles.timestamp, signed: { ...next("timestamp", timestamp), meta: { ...objectAt(timestamp, "meta"), ...meta } } })
-      : undefined,
+    snapshot: plan.snapshot ? nextSnapshot(before, [root.signed.roles.snapshot], dating) : undefined,
+    timestamp: nextTimestamp(before, [root.signed.roles.timestamp], dating),
   };
 }
 
+/** The same metadata with the next number and a new date. */
+export function nextSigned(role: string, metadata: Metadata<{ readonly version: number }>, { lifetimes, now }: Dating): SignedJson {
+  return { ...signedJson(metadata), version: metadata.signed.version + 1, expires: printExpiry(now + lifetimeOf(role, lifetimes)) };
+}
+
+/** Metadata of a targets role that follows `metadata`, or is its first, with these targets. */
+export function nextTargets(role: string, metadata: Metadata<Targets> | undefined, targets: SignedTargets, dating: Dating): SignedJson {
+  const composed = composeTargets({ version: 1, expires: dating.now + lifetimeOf(role, dating.lifetimes) }, targets);
+  return metadata === undefined ? composed : { ...nextSigned(role, metadata, dating), targets: composed.targets };
+}
+
+export function nextSnapshot({ snapshot }: Pick<Repository, "snapshot">, signers: readonly RoleKeys[], dating: Dating): Commit["snapshot"] {
+  return (meta) => ({ signers, signed: { ...nextSigned("snapshot", snapshot, dating), meta: { ...objectAt(snapshot, "meta"), ...meta } } });
+}
+
+export function nextTimestamp({ timestamp }: Pick<Repository, "timestamp">, signers: readonly RoleKeys[], dating: Dating): Commit["timestamp"] {
+  return (meta) => ({ signers, signed: { ...nextSigned("timestamp", timestamp, dating), meta: { ...objectAt(timestamp, "meta"), ...meta } } });
+}
+
 /** The `signed` object as it was received. Its form was checked when the metadata was read. */
-function signedJson(metadata: Metadata<unknown>): object {
+export function signedJson(metadata: Metadata<unknown>): object {
   const { signed } = parseStrictJson(metadata.bytes, "Stored metadata") as { readonly signed: object };
   return signed;
 }

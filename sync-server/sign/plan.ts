@@ -28,5 +28,7 @@ export interface SigningPlan {
 export function planSigning(roles: ReadonlySet<string>): SigningPlan {
   const targetsRoles = [...roles].filter((role) => role !== "root" && role !== "snapshot" && role !== "timestamp").sort();
   const snapshot = targetsRoles.length > 0 || roles.has("snapshot");
-  return { root: roles.has("root"), roles: targetsRoles, snapshot, timestamp: snapshot || roles.has("timestamp") };
+  const root = roles.has("root");
+  // No other metadata names the root; the timestamp is signed with it so that devices look again.
+  return { root, roles: targetsRoles, snapshot, timestamp: root || snapshot || roles.has("timestamp") };
 }

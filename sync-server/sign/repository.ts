@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { AshoreError } from "../../protocol/errors.ts";
-import { metadataFileName, TrustedSet, type Coverage, type Metadata, type RoleKeys, type Root, type Snapshot, type Targets, type Timestamp } from "../../protocol/tuf/index.ts";
+import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
+import { metadataFileName, TrustedSet, type Coverage, type Metadata, type PublicKey, type RoleKeys, type Root, type Snapshot, type Targets, type Timestamp } from "../../protocol/tuf/index.ts";
 import type { SignerFiles } from "./signer-files.ts";
 
 /** A targets role as it was found, and who may sign it. */
@@ -8,8 +8,14 @@ export interface RepositoryRole {
   /** Undefined where the role is delegated to and has signed nothing yet. */
   readonly metadata: Metadata<Targets> | undefined;
   readonly signers: RoleKeys;
+  /** The role that says who may sign it; `root` for `targets`. */
+  readonly delegator: string;
+  /** The keys that the delegator lists, by id. */
+  readonly keys: ReadonlyMap<string, PublicKey>;
   /** The paths it may sign; `targets` may sign any. */
   readonly coverage: Coverage | undefined;
+  /** Delegations that are asked before this one and end the search. */
+  readonly overruledBy: readonly (Coverage & { readonly name: string })[];
 }
 
 /** The repository in a folder, proved as a client would: signatures, hashes and versions all agree. Expiry is for `renew`. */
@@ -27,47 +33,59 @@ export interface Repository {
  */
 export async function readRepository(dataDir: string, files: SignerFiles): Promise<Repository | undefined> {
   const folder = join(dataDir, "metadata");
-  const timestampBytes = await files.read(join(folder, "timestamp.json"));
-  if (timestampBytes === undefined) return undefined;
+  if ((await files.read(join(folder, "timestamp.json"))) === undefined) return undefined;
   const root = await readNewestRoot(dataDir, files);
-  const read = async (name: string): Promise<Uint8Array<ArrayBuffer>> => {
-    const bytes = await files.read(join(folder, name));
-    if (bytes === undefined) throw corrupt(join(folder, name), new Error("It is missing."));
-    return bytes;
-  };
-  const proved = async (name: string, step: () => Promise<unknown>): Promise<void> => {
+  if (root === undefined) throw corrupt(join(folder, metadataFileName("root", 1)), new Error("It is missing."));
+  return proveRepository(root, (name) => files.read(join(folder, name)), (name, cause) => corrupt(join(folder, name), cause));
+}
+
+/**
+ * What metadata says, proved as a client of that root would.
+ * @param read a file of the metadata's folder
+ * @param refusal what is thrown of a file that is missing or does not prove itself
+ */
+export async function proveRepository(
+  trusted: Metadata<Root>,
+  read: (name: string) => Promise<Uint8Array<ArrayBuffer> | undefined>,
+  refusal: (name: string, cause: unknown) => AshoreError,
+): Promise<Repository> {
+  const set = await TrustedSet.start(trusted.bytes, { now: Number.NEGATIVE_INFINITY });
+  const proved = async (name: string, step: (bytes: Uint8Array<ArrayBuffer>) => Promise<unknown>): Promise<void> => {
     try {
-      await step();
+      const bytes = await read(name);
+      if (bytes === undefined) throw new AshoreError("STORE_CORRUPT", "It is missing.");
+      await step(bytes);
     } catch (cause) {
-      throw corrupt(join(folder, name), cause);
+      throw refusal(name, cause);
     }
   };
-  if (root === undefined) throw corrupt(join(folder, metadataFileName("root", 1)), new Error("It is missing."));
-  const set = await TrustedSet.start(root.bytes, { now: Number.NEGATIVE_INFINITY });
+  const next = metadataFileName("root", trusted.signed.version + 1);
+  if ((await read(next)) !== undefined) await proved(next, (bytes) => set.updateRoot(bytes));
+  const { root } = set;
   set.finishRoot();
-  await proved("timestamp.json", () => set.updateTimestamp(timestampBytes));
+  await proved("timestamp.json", (bytes) => set.updateTimestamp(bytes));
   const timestamp = known(set.timestamp);
-  const snapshotName = metadataFileName("snapshot", timestamp.signed.snapshot.version);
-  const snapshotBytes = await read(snapshotName);
-  await proved(snapshotName, () => set.updateSnapshot(snapshotBytes));
+  await proved(metadataFileName("snapshot", timestamp.signed.snapshot.version), (bytes) => set.updateSnapshot(bytes));
   const snapshot = known(set.snapshot);
 
   const roles = new Map<string, RepositoryRole>();
-  const ahead: { role: string; delegator: string; signers: RoleKeys; coverage?: Coverage }[] = [{ role: "targets", delegator: "root", signers: root.signed.roles.targets }];
-  for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
-    const { role, delegator, signers, coverage } = next;
+  const ahead: (Omit<RepositoryRole, "metadata"> & { readonly role: string })[] = [{ role: "targets", delegator: "root", signers: root.signed.roles.targets, keys: root.signed.keys, coverage: undefined, overruledBy: [] }];
+  for (let visit = ahead.shift(); visit !== undefined; visit = ahead.shift()) {
+    const { role, ...found } = visit;
     if (roles.has(role)) continue;
     const version = snapshot.signed.roles.get(role)?.version;
     if (version === undefined) {
-      roles.set(role, { metadata: undefined, signers, coverage });
+      roles.set(role, { metadata: undefined, ...found });
       continue;
     }
-    const name = metadataFileName(role, version);
-    const bytes = await read(name);
-    await proved(name, () => set.updateTargets(bytes, role, delegator));
-    const metadata = known(set.targets(role, delegator));
-    roles.set(role, { metadata, signers, coverage });
-    for (const delegation of metadata.signed.delegations.roles) ahead.push({ role: delegation.name, delegator: role, signers: delegation, coverage: delegation });
+    await proved(metadataFileName(role, version), (bytes) => set.updateTargets(bytes, role, found.delegator));
+    const metadata = known(set.targets(role, found.delegator));
+    roles.set(role, { metadata, ...found });
+    const { keys, roles: delegations } = metadata.signed.delegations;
+    for (const [place, delegation] of delegations.entries()) {
+      const overruledBy = delegations.slice(0, place).filter(({ terminating }) => terminating);
+      ahead.push({ role: delegation.name, delegator: role, signers: delegation, keys, coverage: delegation, overruledBy });
+    }
   }
   return { root, timestamp, snapshot, roles };
 }
@@ -89,6 +107,12 @@ export async function readNewestRoot(dataDir: string, files: SignerFiles): Promi
 
 function corrupt(path: string, cause: unknown): AshoreError {
   return new AshoreError("STORE_CORRUPT", `${path} does not prove itself: ${cause instanceof Error ? cause.message : String(cause)} It was changed, or another program writes there; bring the folder back from a backup.`, { cause });
+}
+
+/** Of metadata that was about to be written. */
+export function refused(name: string, cause: unknown): AshoreError {
+  const { code, message } = asAshoreError(cause, "STORE_FAILED");
+  return new AshoreError(code, `Nothing was written, as devices would refuse ${name}: ${message}`, { cause });
 }
 
 function known<T>(value: T | undefined): T {

@@ -1,25 +1,22 @@
 import { join } from "node:path";
 import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
-import { canonicalJson, covers } from "../../protocol/tuf/index.ts";
-import { commit, hasSigners } from "./commit.ts";
+import { canonicalJson } from "../../protocol/tuf/index.ts";
+import { hasSigners, holdsSigners } from "./commit.ts";
 import { composeTargets, type SignedTarget, type SignedTargets } from "./compose.ts";
 import { createRepository } from "./create-repository.ts";
-import { readKeys, type SigningKey } from "./key-files.ts";
 import { LIFETIMES, type Lifetimes } from "./lifetimes.ts";
 import { composeCommit, targetsIn } from "./next-commit.ts";
 import { dueRoles, type RoleAge } from "./plan.ts";
-import type { Clock, WithSignal } from "../ports.ts";
-import { readRepository, type Repository, type RepositoryRole } from "./repository.ts";
-import { nodeFiles, type SignerFiles } from "./signer-files.ts";
-import { withSignerLock, type HeldLock } from "./signer-lock.ts";
+import type { WithSignal } from "../ports.ts";
+import type { Repository, RepositoryRole } from "./repository.ts";
+import { current, inSession, placeOf, readExisting, type Place, type Session, type SessionOptions } from "./session.ts";
+import { withSignerLock } from "./signer-lock.ts";
+import type { SigningKey } from "./signing-key.ts";
+import { assertPaths } from "./target-paths.ts";
 
-export interface SignerOptions extends WithSignal {
-  /** The folder that holds `keys/` and `metadata/` (`--data`). */
-  readonly dataDir: string;
-  readonly clock: Clock;
+export interface SignerOptions extends SessionOptions, WithSignal {
   /** Default {@link LIFETIMES}. */
-  readonly lifetimes?: Partial<Lifetimes>;
-  readonly files?: SignerFiles;
+  readonly lifetimes?: Partial<Lifetimes> | undefined;
 }
 
 export interface RoleState {
@@ -63,88 +60,64 @@ export interface Signer {
 }
 
 /**
- * The signing of one data folder. Its first metadata is made here, with the keys of {@link import("./key-files.ts").initKeys}.
- * @throws KEY_MISSING, STORE_CORRUPT, STORE_LOCKED, STORE_FAILED, CANCELLED
+ * The signing of one data folder. Its first metadata is made here, with the keys of {@link import("./init-keys.ts").initKeys}.
+ * @throws KEY_MISSING; KEY_LOCKED where the timestamp's key is encrypted and no passphrase was given; STORE_CORRUPT,
+ * STORE_LOCKED, STORE_FAILED, CANCELLED
  */
 export async function openSigner(options: SignerOptions): Promise<Signer> {
-  const { dataDir, clock, files = nodeFiles } = options;
+  const place = placeOf(options);
+  const { dataDir, clock, files, keyFolder } = place;
   const lifetimes = { ...LIFETIMES, ...options.lifetimes };
-  const timestampPath = join(dataDir, "metadata", "timestamp.json");
-
-  /** `work` under the lock, with the repository as it is then. */
-  async function signing(signal: WithSignal, work: (session: Session) => Promise<void>): Promise<Signed> {
-    try {
-      return await withSignerLock(dataDir, clock, async (lock) => {
-        const before = await readExisting();
-        const keys = await readKeys(dataDir, files);
-        await work({ before, keys, assertCurrent: current(lock, before.timestamp.bytes, signal) });
-        const after = await readExisting();
-        return { changed: after.timestamp.signed.version !== before.timestamp.signed.version, state: stateOf(after, keys) };
-      }, signal);
-    } catch (error) {
-      throw asAshoreError(error, "STORE_FAILED");
-    }
+  const { root } = await openRepository(place, lifetimes, options);
+  const keys = await keyFolder.read();
+  const signers = root.signed.roles.timestamp;
+  if (holdsSigners(keys, signers) && !hasSigners(keys, signers)) {
+    throw new AshoreError("KEY_LOCKED", `The timestamp's key in ${join(dataDir, "keys")} is encrypted, and nothing can be published without it. Set ASHORE_KEY_PASSPHRASE, or name a file by --passphrase-file.`);
   }
 
-  async function readExisting(): Promise<Repository> {
-    const repository = await readRepository(dataDir, files);
-    if (repository === undefined) throw new AshoreError("STORE_CORRUPT", `${timestampPath} is gone. Bring it back from a backup.`);
-    return repository;
-  }
-
-  /** `before` is the timestamp that the work builds on, undefined before the first. */
-  function current(lock: HeldLock, before: Uint8Array | undefined, { signal }: WithSignal): () => Promise<void> {
-    return async () => {
-      signal?.throwIfAborted();
-      lock.assertHeld();
-      const now = await files.read(timestampPath);
-      if (Buffer.compare(now ?? new Uint8Array(), before ?? new Uint8Array()) !== 0) throw new AshoreError("STORE_LOCKED", `Another process signed in ${dataDir} at the same time. Nothing was published; try again.`);
-    };
-  }
-
-  async function sign({ before, keys, assertCurrent }: Session, roles: ReadonlySet<string>, targets: ReadonlyMap<string, SignedTargets>): Promise<void> {
-    const change = composeCommit(before, roles, targets, lifetimes, clock.now());
-    if (change !== undefined) await commit({ dataDir, files, keys, assertCurrent }, change);
-  }
-
-  try {
-    await files.makeFolder(join(dataDir, "metadata"), 0o755);
-    if ((await files.read(timestampPath)) === undefined) {
-      await withSignerLock(dataDir, clock, async (lock) => {
-        if ((await files.read(timestampPath)) === undefined) await createRepository({ dataDir, files, lifetimes, now: clock.now(), assertCurrent: current(lock, undefined, options) });
-      }, options);
-    }
-    await readExisting();
-  } catch (error) {
-    throw asAshoreError(error, "STORE_FAILED");
+  async function sign({ before, publish }: Session, roles: ReadonlySet<string>, targets: ReadonlyMap<string, SignedTargets>): Promise<Repository> {
+    const change = composeCommit(before, roles, targets, { lifetimes, now: clock.now() });
+    return change === undefined ? before : publish([change]);
   }
 
   return {
     async read({ signal } = {}) {
       signal?.throwIfAborted();
-      return stateOf(await readExisting(), await readKeys(dataDir, files));
+      return stateOf(await readExisting(place), await keyFolder.read());
     },
     async update(change, signal = {}) {
-      return signing(signal, async (session) => {
+      return inSession(place, signal, async (session) => {
         const drafts = new Map<string, Map<string, SignedTarget>>();
         change({ targets: (role) => draftOf(session, drafts, role, dataDir) });
         const changed = new Map([...drafts].filter(([role, draft]) => differs(draft, session.before.roles.get(role))));
         for (const [role, draft] of changed) await assertPaths(role, draft, session.before.roles.get(role));
-        await sign(session, new Set(changed.keys()), changed);
+        return signedOf(session, await sign(session, new Set(changed.keys()), changed));
       });
     },
     async renewIfDue(signal = {}) {
-      return signing(signal, async (session) => {
-        await sign(session, dueRoles(agesOf(session.before, session.keys), lifetimes, clock.now()), new Map());
-      });
+      return inSession(place, signal, async (session) => signedOf(session, await sign(session, dueRoles(agesOf(session.before, session.keys), lifetimes, clock.now()), new Map())));
     },
   };
 }
 
-interface Session {
-  readonly before: Repository;
-  readonly keys: readonly SigningKey[];
-  readonly assertCurrent: () => Promise<void>;
+async function openRepository(place: Place, lifetimes: Lifetimes, options: WithSignal): Promise<Repository> {
+  const { dataDir, clock, files, keyFolder } = place;
+  const isThere = async (): Promise<boolean> => (await files.read(join(dataDir, "metadata", "timestamp.json"))) !== undefined;
+  try {
+    await files.makeFolder(join(dataDir, "metadata"), 0o755);
+    if (!(await isThere())) {
+      await withSignerLock(dataDir, clock, async (lock) => {
+        if (!(await isThere())) await createRepository({ dataDir, files, keys: await keyFolder.read(), lifetimes, now: clock.now(), assertCurrent: current(place, lock, options) });
+      }, options);
+    }
+    return await readExisting(place);
+  } catch (error) {
+    throw asAshoreError(error, "STORE_FAILED");
+  }
+}
+
+function signedOf({ before, keys }: Session, after: Repository): Signed {
+  return { changed: after.timestamp.signed.version !== before.timestamp.signed.version, state: stateOf(after, keys) };
 }
 
 function stateOf({ root, timestamp, snapshot, roles }: Repository, keys: readonly SigningKey[]): SignedState {
@@ -168,15 +141,6 @@ function draftOf({ before, keys }: Session, drafts: Map<string, Map<string, Sign
 function differs(draft: SignedTargets, role: RepositoryRole | undefined): boolean {
   const form = (targets: SignedTargets): Uint8Array => canonicalJson(composeTargets({ version: 1, expires: 0 }, targets));
   return Buffer.compare(form(draft), form(targetsIn(role))) !== 0;
-}
-
-/** A target that no client would find under this role must not be signed by it. */
-async function assertPaths(role: string, draft: SignedTargets, found: RepositoryRole | undefined): Promise<void> {
-  for (const path of draft.keys()) {
-    const plain = /^[\x21-\x7e]+$/.test(path) && !/[\\?#%]/.test(path) && path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
-    if (!plain) throw new AshoreError("NAME_INVALID", `${JSON.stringify(path.slice(0, 200))} cannot be a target's path: it must be relative, of printable ASCII, without "..", "\\", "?", "#" and "%".`);
-    if (found?.coverage !== undefined && !(await covers(found.coverage, path))) throw new AshoreError("NAME_INVALID", `The role "${role}" may not sign for ${path}; it may for ${found.coverage.paths?.join(", ") ?? "some hashes"}.`);
-  }
 }
 
 function agesOf({ root, timestamp, snapshot, roles }: Repository, keys: readonly SigningKey[]): readonly RoleAge[] {

@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
+import type { Clock, WithSignal } from "../ports.ts";
+import { sealCommit, TIMESTAMP_FILE, writeSealed, type Commit, type SealedFile, type WriteContext } from "./commit.ts";
+import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
+import { proveRepository, readRepository, refused, type Repository } from "./repository.ts";
+import { nodeFiles, replaceFile, type SignerFiles } from "./signer-files.ts";
+import { withSignerLock } from "./signer-lock.ts";
+import type { NewKey, SigningKey } from "./signing-key.ts";
+
+export interface SessionOptions {
+  /** The folder that holds `keys/` and `metadata/` (`--data`). */
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly files?: SignerFiles | undefined;
+  /** Opens encrypted keys. Default: the environment's ASHORE_KEY_PASSPHRASE. */
+  readonly passphrase?: string | undefined;
+}
+
+/** A data folder, and the keys in it, as several signings share them. */
+export interface Place {
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly files: SignerFiles;
+  readonly keyFolder: KeyFolder;
+}
+
+export function placeOf({ dataDir, clock, files = nodeFiles, passphrase }: SessionOptions): Place {
+  return { dataDir, clock, files, keyFolder: openKeyFolder(join(dataDir, "keys"), { files, passphrase }) };
+}
+
+/** One signing, under the folder's lock. */
+export interface Session {
+  /** The repository as it was when the lock was taken. */
+  readonly before: Repository;
+  readonly keys: readonly SigningKey[];
+  /**
+   * Signs steps one after the other. All of them are signed and proved as a device would before anything is written, and new
+   * keys are on the disk before what they signed.
+   * @returns the repository after them
+   * @throws what sealing and proving throw: then nothing was written
+   */
+  publish(steps: readonly Commit[], newKeys?: readonly NewKeyFile[]): Promise<Repository>;
+  /** Writes key files alone. */
+  writeKeys(newKeys: readonly NewKeyFile[]): Promise<void>;
+}
+
+export interface NewKeyFile extends NewKey {
+  /** In `keys/`. */
+  readonly name: string;
+}
+
+/**
+ * Runs `work` under the lock, with the repository as it is then.
+ * @throws STORE_CORRUPT, STORE_LOCKED, STORE_FAILED, CANCELLED, and what `work` throws
+ */
+export async function inSession<T>(place: Place, signal: WithSignal, work: (session: Session) => Promise<T>): Promise<T> {
+  const { dataDir, clock, files, keyFolder } = place;
+  try {
+    return await withSignerLock(dataDir, clock, async (lock) => {
+      const before = await readExisting(place);
+      const keys = await keyFolder.read();
+      const writeKeys: Session["writeKeys"] = async (newKeys) => {
+        if (newKeys.length === 0) return;
+        await files.makeFolder(join(dataDir, "keys"), 0o700);
+        for (const { name, bytes } of newKeys) await replaceFile(files, join(dataDir, "keys", name), bytes, 0o600);
+        await files.syncFolder(join(dataDir, "keys"));
+      };
+      return work({
+        before,
+        keys,
+        writeKeys,
+        publish: async (steps, newKeys = []) => {
+          const { sealed, after } = await seal(place, before, [...keys, ...newKeys.map(({ key }) => key)], steps);
+          signal.signal?.throwIfAborted();
+          lock.assertHeld();
+          await writeKeys(newKeys);
+          await writeSealed({ dataDir, files, assertCurrent: current(place, lock, signal) }, sealed, before.timestamp.bytes);
+          return after;
+        },
+      });
+    }, signal);
+  } catch (error) {
+    throw asAshoreError(error, "STORE_FAILED");
+  }
+}
+
+/** Everything of the steps, signed, and what a device will find after each of them. */
+async function seal({ dataDir, files }: Place, before: Repository, keys: readonly SigningKey[], steps: readonly Commit[]): Promise<{ readonly sealed: readonly SealedFile[]; readonly after: Repository }> {
+  const written = new Map<string, Uint8Array<ArrayBuffer>>();
+  const sealed: SealedFile[] = [];
+  let after = before;
+  for (const step of steps) {
+    for (const file of await sealCommit(keys, step)) {
+      sealed.push(file);
+      written.set(file.name, file.bytes);
+    }
+    after = await proveRepository(after.root, async (name) => written.get(name) ?? files.read(join(dataDir, "metadata", name)), refused);
+  }
+  return { sealed, after };
+}
+
+/** @throws STORE_CORRUPT, also where the repository has gone */
+export async function readExisting({ dataDir, files }: Place): Promise<Repository> {
+  const repository = await readRepository(dataDir, files);
+  if (repository === undefined) throw new AshoreError("STORE_CORRUPT", `${join(dataDir, "metadata", TIMESTAMP_FILE)} is gone. Bring it back from a backup.`);
+  return repository;
+}
+
+/** Asserts that this process still holds the lock, and that nobody signed in spite of it. */
+export function current({ dataDir, files }: Place, lock: { assertHeld(): void }, { signal }: WithSignal): WriteContext["assertCurrent"] {
+  return async (timestamp) => {
+    signal?.throwIfAborted();
+    lock.assertHeld();
+    const now = await files.read(join(dataDir, "metadata", TIMESTAMP_FILE));
+    if (Buffer.compare(now ?? new Uint8Array(), timestamp ?? new Uint8Array()) !== 0) throw new AshoreError("STORE_LOCKED", `Another process signed in ${dataDir} at the same time. Nothing was published; try again.`);
+  };
+}
