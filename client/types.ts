@@ -14,20 +14,27 @@ export interface WithSignal {
 export interface ConnectOptions extends WithSignal {
   /** The sync server's base URL. Default: the page's own origin. */
   readonly server?: string | URL | undefined;
-  /** The service worker's script (of the page's origin), or false for none: then the page's own worker hosts the runtime. Default: `/ashore/service-worker.js`. */
+  /**
+   * The service worker's script (of the page's origin), or false for none: then the page's own worker hosts the runtime, for this
+   * page alone. Default: `/ashore/service-worker.js`. An app with a service worker of its own names that one, and calls `serve()`
+   * of `ashore/service-worker` in it. One that is registered in the scope already is asked, and never replaced by another script.
+   */
   readonly serviceWorker?: string | URL | false | undefined;
-  /** Its scope. Default `/`. */
+  /** Its scope, which has one runtime and one server. Default `/`. */
   readonly scope?: string | undefined;
   /** The script of the page's own worker (of the page's origin). Default: `/ashore/worker.js`. */
   readonly worker?: string | URL | undefined;
   /** Which models to hold. Default: all that the server lists. */
   readonly models?: readonly string[] | "all" | undefined;
+  /** Which backends may compute, best first. Default: the worker's own choice. */
   readonly backends?: readonly Backend[] | undefined;
+  /** `server`: while this device cannot answer yet, its requests go to the server. Default `none`: nothing leaves the device. */
   readonly fallback?: Fallback | undefined;
   /** Ask the browser to keep this origin's storage (`navigator.storage.persist`). Default true. */
   readonly persist?: boolean | undefined;
 }
 
+/** A version or a label; neither is the newest version that can answer. */
 export interface ModelSelection {
   readonly version?: number | undefined;
   readonly label?: string | undefined;
@@ -36,6 +43,7 @@ export interface ModelSelection {
 export interface Progress {
   readonly phase: "download" | "load" | "self-test" | "warm-up";
   readonly version: Version;
+  /** Bytes of `totalBytes` that are done in this phase; in a download as they travel. */
   readonly bytes: number;
   readonly totalBytes: number;
 }
@@ -48,6 +56,7 @@ export interface ReadyOptions extends WithSignal {
 export type NestedValue = number | string | boolean | bigint | Uint8Array | readonly NestedValue[];
 
 export interface PredictOptions extends WithSignal {
+  /** Default: `serving_default`. */
   readonly signatureDef?: string | undefined;
   /**
    * Give the inputs' buffers away instead of copying them: faster for large tensors, and afterwards they are empty here. Default
@@ -74,13 +83,22 @@ export type Watched =
 export interface Model {
   readonly name: ModelName;
   /**
-   * Resolves when a request would be answered. Downloads, proves and loads what is missing meanwhile.
-   * @throws NOT_FOUND where the server lists no such model; what downloads, proofs and self-tests throw
+   * Resolves when a request would be answered: at once where a version is loaded, without network where one is stored. Downloads,
+   * proves and loads what is missing meanwhile. With the prebuilt service worker also the page itself is kept for offline by then.
+   * @throws NOT_FOUND where the server lists no such model or version; what downloads, proofs and self-tests throw
    */
   ready(options?: ReadyOptions): Promise<void>;
-  /** One inference. @throws as `predict` of runtime/, and the connection's codes */
+  /**
+   * One inference. Inputs by the signature def's keys, whole in their own shapes; they are not to be changed until it is answered,
+   * since a worker that was stopped meanwhile is asked again.
+   * @throws INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE (nothing is loaded yet, or too many wait), VERSION_BLOCKED, UNIMPLEMENTED,
+   * ENGINE_CRASHED, PROTOCOL_MISMATCH, WORKER_FAILED, CANCELLED, DEADLINE_EXCEEDED
+   */
   predict(inputs: Readonly<Record<string, Tensor | NestedValue>>, options?: PredictOptions): Promise<Answer>;
-  /** First the states as they are, then every change, until the signal is aborted or the loop is left. */
+  /**
+   * First the states as they are, then every change, until the signal is aborted or the loop is left; `close()` makes it reject. A
+   * slow reader misses what is over, and no version's newest state.
+   */
   watch(options?: WithSignal): AsyncIterable<Watched>;
 }
 
