@@ -170,6 +170,7 @@ describe("a device", () => {
     await change((config) => ({ ...config, policy: { latest: 1 }, labels: { old: version(1) } }));
     const d = await started(emptyDisk());
     expect(await d.ask(1, "/v1/models/line/labels/old:predict")).toEqual({ status: 200, version: "1", y: 2 });
+    expect(d.runtime.models()).toMatchObject([{ name: "line", labels: { old: 1 } }]);
     expect(await d.ask(1, "/v1/models/line/versions/1:predict")).toMatchObject({ version: "1" });
     expect(await d.ask(1)).toMatchObject({ version: "2" });
     expect(await d.ask(1, "/v1/models/line/labels/none:predict")).toMatchObject({ status: 400, error: "Unrecognized servable version label: none" });
