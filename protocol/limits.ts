@@ -37,6 +37,8 @@ export const LIMITS = {
   repositoryDepth: 16,
   importsAtATime: 2,
   signAttempts: 16,
+  /** The largest blob that a publisher sends: a graph or an asset, in whatever encoding. */
+  uploadBytes: 256 * MIB + 64 * KIB,
   selfTestElements: 1 << 24,
   // network
   leastBytesPerSecond: 1_000,

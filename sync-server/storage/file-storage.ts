@@ -21,6 +21,13 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** What a body that comes from elsewhere must be. */
+export interface ExpectedBody {
+  /** Of its bytes, hexadecimal. */
+  readonly sha256: string;
+  readonly maxBytes: number;
+}
+
 /**
  * What the server publishes, by path (`blobs/sha256/<hex>`, `targets/...`, `metadata/...`): a folder first, object stores
  * later. Paths are relative, with `/`, and are refused where a segment is empty, `.`, `..`, or starts with a dot.
@@ -34,6 +41,12 @@ export interface FileStorage {
   stream(path: string, options?: WithSignal & { readonly range?: ByteRange | undefined }): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined>;
   /** Durable when it resolves; never seen half written. @throws STORE_FULL, STORE_FAILED */
   write(path: string, bytes: Uint8Array<ArrayBuffer>, options?: WithSignal): Promise<void>;
+  /**
+   * A body as it comes, never held whole in memory; it takes its name only once it is whole and has the
+   * digest. Durable when it resolves.
+   * @throws DIGEST_MISMATCH, LIMIT_EXCEEDED, NETWORK_FAILED where the body breaks off, STORE_FULL, STORE_FAILED, CANCELLED
+   */
+  receive(path: string, body: AsyncIterable<Uint8Array>, expected: ExpectedBody, options?: WithSignal): Promise<void>;
   /** Resolves also where there was nothing. */
   delete(path: string): Promise<void>;
   /** Every file below a folder; none where the folder is missing. */

@@ -1,7 +1,8 @@
+import { createHash, randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { AshoreError } from "../../protocol/errors.ts";
-import type { ByteRange, FileStat, FileStorage, ListedFile } from "./file-storage.ts";
+import { asAshoreError, AshoreError } from "../../protocol/errors.ts";
+import type { ByteRange, ExpectedBody, FileStat, FileStorage, ListedFile } from "./file-storage.ts";
 
 /**
  * A {@link FileStorage} in a folder: each file is written beside its place under a hidden name, synced, renamed, and the
@@ -26,11 +27,10 @@ export function createFolderStorage(root: string): FileStorage {
     },
     write: async (path, bytes, { signal } = {}) => {
       signal?.throwIfAborted();
-      try {
-        await writeDurably(locate(root, path), bytes);
-      } catch (cause) {
-        throw storeError(path, cause);
-      }
+      await writeDurably(locate(root, path), path, bytes);
+    },
+    receive: async (path, body, expected, { signal } = {}) => {
+      await writeDurably(locate(root, path), path, verified(body, path, expected, signal));
     },
     delete: async (path) => rm(locate(root, path), { force: true }),
     list: async (folder, { signal } = {}) => {
@@ -90,24 +90,47 @@ async function streamOf(handle: FileHandle, range: ByteRange | undefined, signal
   );
 }
 
-let written = 0;
-
-async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+async function writeDurably(file: string, path: string, contents: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   const folder = dirname(file);
-  const created = await mkdir(folder, { recursive: true });
-  const temporary = join(folder, `.${process.pid}-${++written}.tmp`);
+  // A name that no other process and no other thread of this one takes.
+  const temporary = join(folder, `.${randomUUID()}.tmp`);
   try {
-    await withFile(temporary, "w", async (handle) => {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    });
-    await rename(temporary, file);
-  } catch (thrown) {
-    await rm(temporary, { force: true });
-    throw thrown;
+    const created = await mkdir(folder, { recursive: true });
+    try {
+      await withFile(temporary, "wx", async (handle) => {
+        await handle.writeFile(contents);
+        await handle.sync();
+      });
+      await rename(temporary, file);
+    } catch (thrown) {
+      await rm(temporary, { force: true });
+      throw thrown;
+    }
+    await syncFolder(folder);
+    if (created !== undefined) for (let up = folder; up.length >= created.length; up = dirname(up)) await syncFolder(dirname(up));
+  } catch (cause) {
+    throw storeError(path, cause);
   }
-  await syncFolder(folder);
-  if (created !== undefined) for (let up = folder; up.length >= created.length; up = dirname(up)) await syncFolder(dirname(up));
+}
+
+/** A body's pieces as they pass; its end is an error unless all of them together are what was expected. */
+async function* verified(body: AsyncIterable<Uint8Array>, path: string, { sha256, maxBytes }: ExpectedBody, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  const hash = createHash("sha256");
+  let size = 0;
+  try {
+    for await (const piece of body) {
+      if (signal?.aborted === true) throw asAshoreError(signal.reason, "CANCELLED");
+      size += piece.byteLength;
+      if (size > maxBytes) throw new AshoreError("LIMIT_EXCEEDED", `What is sent for ${path} has more than the ${maxBytes} bytes that it may have.`);
+      hash.update(piece);
+      yield piece;
+    }
+  } catch (cause) {
+    if (cause instanceof AshoreError) throw cause;
+    throw new AshoreError("NETWORK_FAILED", `What was sent for ${path} broke off after ${size} bytes; nothing of it was kept.`, { cause });
+  }
+  const actual = hash.digest("hex");
+  if (actual !== sha256) throw new AshoreError("DIGEST_MISMATCH", `What was sent for ${path} has the digest sha256:${actual} after ${size} bytes; it was cut short or changed on the way, and nothing of it was kept.`);
 }
 
 /** Makes the names in a folder durable; Windows cannot open folders and needs no such thing. */

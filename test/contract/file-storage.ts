@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FileStorage } from "../../sync-server/storage/index.ts";
 
@@ -54,6 +55,58 @@ export function testFileStorage(name: string, { open, close }: FileStorageSetup)
       expect(await storage.read("a")).toEqual(bytes(9));
       await storage.delete("a");
       expect(await storage.read("a")).toBeUndefined();
+    });
+
+    describe("a body that comes from elsewhere", () => {
+      const sha256 = (...values: number[]): string => createHash("sha256").update(bytes(...values)).digest("hex");
+      async function* pieces(...all: (number[] | Error)[]): AsyncGenerator<Uint8Array> {
+        for (const piece of all) {
+          if (piece instanceof Error) throw piece;
+          yield bytes(...piece);
+        }
+      }
+
+      test("takes its name once it is whole, and not before", async () => {
+        let during: unknown = "not asked";
+        async function* body(): AsyncGenerator<Uint8Array> {
+          yield bytes(1, 2);
+          during = [await storage.stat("blobs/a"), await storage.list("blobs")];
+          yield bytes(3);
+        }
+        await storage.receive("blobs/a", body(), { sha256: sha256(1, 2, 3), maxBytes: 3 });
+        expect(during).toEqual([undefined, []]);
+        expect(await storage.read("blobs/a")).toEqual(bytes(1, 2, 3));
+      });
+
+      test.each([
+        ["has another digest", "DIGEST_MISMATCH", () => pieces([1], [2]), {}],
+        ["is cut short", "DIGEST_MISMATCH", () => pieces([1]), {}],
+        ["has more bytes than it may", "LIMIT_EXCEEDED", () => pieces([1, 2], [3], new Error("asked for more than was needed")), { maxBytes: 2 }],
+        ["breaks off", "NETWORK_FAILED", () => pieces([1], new Error("gone")), {}],
+      ])("leaves what was there, and nothing else, when it %s", async (_, code, body, more) => {
+        await storage.write("blobs/a", bytes(7));
+        await expect(storage.receive("blobs/a", body(), { sha256: sha256(1, 2, 3), maxBytes: 3, ...more })).rejects.toMatchObject({ code });
+        expect(await storage.read("blobs/a")).toEqual(bytes(7));
+        expect(await storage.list("blobs")).toHaveLength(1);
+      });
+
+      test("ends where its signal is aborted", async () => {
+        const ending = new AbortController();
+        async function* endless(): AsyncGenerator<Uint8Array> {
+          for (;;) {
+            yield bytes(1);
+            ending.abort();
+          }
+        }
+        await expect(storage.receive("blobs/a", endless(), { sha256: sha256(1), maxBytes: 1 << 20 }, { signal: ending.signal })).rejects.toMatchObject({ code: "CANCELLED" });
+        expect(await storage.stat("blobs/a")).toBeUndefined();
+      });
+
+      test("comes twice at the same time as well as once", async () => {
+        const receive = (): Promise<void> => storage.receive("blobs/a", pieces([1], [2]), { sha256: sha256(1, 2), maxBytes: 2 });
+        await Promise.all([receive(), receive(), storage.write("blobs/a", bytes(1, 2))]);
+        expect(await storage.read("blobs/a")).toEqual(bytes(1, 2));
+      });
     });
 
     test("lists every file below a folder, and nothing that is being written", async () => {

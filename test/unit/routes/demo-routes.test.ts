@@ -11,6 +11,7 @@ const nothing: FileStorage = {
   read: async () => undefined,
   stream: async () => undefined,
   write: async () => undefined,
+  receive: async () => undefined,
   delete: async () => undefined,
   list: async () => [],
 };
