@@ -17,7 +17,7 @@ export interface ApartEngineHostOptions extends EnginePlace {
 }
 
 /** What says something about the place, and nothing about the model: elsewhere it may compute. */
-const PLACE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["ENGINE_CRASHED", "WORKER_FAILED", "BACKEND_UNAVAILABLE", "PROTOCOL_MISMATCH"]);
+const PLACE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["ENGINE_CRASHED", "ENGINE_GONE", "WORKER_FAILED", "BACKEND_UNAVAILABLE", "PROTOCOL_MISMATCH"]);
 
 /** An engine host that has some of its models computed in workers apart, one for each servable. */
 export class ApartEngineHost implements EngineHost {

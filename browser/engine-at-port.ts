@@ -18,7 +18,7 @@ export interface LoadAtPortOptions extends WithSignal {
 /**
  * Loads a model in the worker that is behind a port, and gives its handle. Where that fails, or is aborted, the worker is told to end.
  * @throws WORKER_FAILED where no worker says that it is there within LIMITS.workerTakesMs; what its script and its engine throw;
- * ENGINE_CRASHED, CANCELLED
+ * ENGINE_CRASHED, ENGINE_GONE, CANCELLED
  */
 export async function loadAtPort(port: EnginePort, bytes: ModelBytes, options: LoadAtPortOptions, place: EnginePlace): Promise<EngineAtPort> {
   const { signal } = options;
@@ -55,6 +55,8 @@ export class EngineAtPort implements HostedModel {
   #dead: Promise<boolean> | undefined;
   #backend: Backend;
   #threads = 1;
+  #isLoaded = false;
+  #hasAnswered = false;
   #isOver = false;
 
   constructor(port: EnginePort, backend: Backend, place: EnginePlace) {
@@ -126,6 +128,7 @@ export class EngineAtPort implements HostedModel {
     }
     switch (message.type) {
       case "answer":
+        this.#hasAnswered = true;
         this.#runs.settle(message.id, message.answers);
         return;
       case "error":
@@ -138,6 +141,7 @@ export class EngineAtPort implements HostedModel {
       case "loaded":
         this.#backend = message.backend;
         this.#threads = message.threads;
+        this.#isLoaded = true;
         this.#loaded.resolve();
         return;
       case "failed":
@@ -147,7 +151,7 @@ export class EngineAtPort implements HostedModel {
 
   #watch(life: string): void {
     this.#dead = hearDeath(this.#place.locks, life, this.#listening.signal).then((isDead) => {
-      if (isDead) this.#lose(crashed("its worker is gone, perhaps with its tab"));
+      if (isDead) this.#lose(this.#hasAnswered || (this.#isLoaded && !this.#runs.isBusy) ? gone() : crashed("its worker is gone, perhaps with its tab"));
       return isDead;
     });
   }
@@ -160,6 +164,11 @@ export class EngineAtPort implements HostedModel {
   #post(message: ToEngine, transfer: ArrayBuffer[] = []): void {
     this.#port.postMessage(message, transfer);
   }
+}
+
+/** People close tabs. An engine that took its tab along at its first inference might do it again, and counts as crashed. */
+function gone(): AshoreError {
+  return new AshoreError("ENGINE_GONE", "The worker that computed is gone with its tab. The model is loaded again elsewhere.");
 }
 
 function crashed(why: string, cause?: unknown): AshoreError {

@@ -60,6 +60,11 @@ export class EngineRuns {
     });
   }
 
+  /** Whether the engine has something to compute. */
+  get isBusy(): boolean {
+    return this.#posted.size > 0;
+  }
+
   /** The engine's answer to a run. */
   settle(id: number, outcome: NamedTensors | AshoreError): void {
     const pending = this.#posted.get(id);

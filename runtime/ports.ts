@@ -109,7 +109,7 @@ export interface HostedModel {
    * Feeds by the graph's tensor names, in the engine's dtypes (float32, int32, bool, string, complex64); answers in the order of
    * `fetches`, keyed by them. Feeds are not changed and stay the caller's.
    * @throws INVALID_ARGUMENT, RESOURCE_EXHAUSTED (no memory for these sizes), MODEL_UNSUPPORTED_OP (the backend lacks a kernel),
-   * ENGINE_CRASHED, UNAVAILABLE (LIMITS.queuedRequests wait already), CANCELLED, DEADLINE_EXCEEDED
+   * ENGINE_CRASHED, ENGINE_GONE (it computed well, and its place is gone), UNAVAILABLE (LIMITS.queuedRequests wait already), CANCELLED, DEADLINE_EXCEEDED
    */
   run(feeds: NamedTensors, fetches: readonly string[], options?: RunOptions): Promise<NamedTensors>;
   /** Frees everything; requests under way are waited for by the caller before. */

@@ -13,4 +13,5 @@ export { ModelKeeper, type ModelKeeperPorts } from "./model-keeper.ts";
 export { availabilityPreserving, resourcePreserving, type Action, type Snapshot, type TransitionPolicy } from "./policy.ts";
 export type { Selector } from "./refusal.ts";
 export type { Handle, Load, LoadRequest, Servable, Wanted } from "./servable.ts";
+export { isLoss } from "./verdict.ts";
 export { WantedModels } from "./wanted-models.ts";

@@ -50,6 +50,11 @@ export class Manager {
     return this.#patience > 0;
   }
 
+  /** Whether a request for this model waits for a version that is being loaded, rather than being refused. */
+  waitsFor(model: string): boolean {
+    return this.#patience > 0 || this.#models.get(model)?.isMoving === true;
+  }
+
   /** Says that every model there is has been tracked: from now on, a model that was not is unknown, and not merely not here yet. */
   complete(): void {
     this.#complete = true;

@@ -26,6 +26,8 @@ export class ModelManager {
   readonly #closing = new AbortController();
   /** Versions whose number is taken by another digest that must be unloaded first. */
   readonly #successors = new Map<number, Wanted>();
+  /** Versions whose place is gone, until they answer again or failed to. */
+  readonly #moving = new Set<Slot>();
   readonly #changes = new Changes();
   #closed = false;
 
@@ -125,11 +127,17 @@ export class ModelManager {
     return true;
   }
 
-  /** A servable's engine died. Safe to repeat. */
+  /** Whether a version's place is gone, and it is being loaded in another. */
+  get isMoving(): boolean {
+    return this.#moving.size > 0;
+  }
+
+  /** A servable's engine died, or is gone with its place. Safe to repeat. */
   crashed(servable: Servable, error: AshoreError): void {
     const slot = this.#slots.get(servable.version);
     if (slot?.seat.loaded?.servable !== servable || slot.state !== "AVAILABLE") return;
-    slot.crashes.note(this.#ports.clock.now(), servable.backend);
+    if (error.code === "ENGINE_GONE") this.#moving.add(slot);
+    else slot.crashes.note(this.#ports.clock.now(), servable.backend);
     slot.error = error;
     slot.routable = false;
     slot.seat.abandon();
@@ -151,6 +159,7 @@ export class ModelManager {
   #drop(slot: Slot): void {
     slot.aspired = false;
     slot.reloading = false;
+    this.#moving.delete(slot);
     slot.abort?.abort();
     if (slot.state === "START") this.#end(slot, undefined);
   }
@@ -191,6 +200,7 @@ export class ModelManager {
       if (this.#routes.wouldLead(slot.version)) await this.#ports.beforeLatest(this.name, slot.version);
       abort.signal.throwIfAborted();
       slot.abort = undefined;
+      this.#moving.delete(slot);
       slot.move("AVAILABLE");
       slot.routable = true;
       this.#routes.update();
@@ -223,6 +233,7 @@ export class ModelManager {
   #end(slot: Slot, error: AshoreError | undefined): void {
     slot.error = error;
     slot.routable = false;
+    this.#moving.delete(slot);
     slot.move("END");
     this.#routes.update();
     this.#tell(slot);
@@ -242,7 +253,8 @@ export class ModelManager {
     const abort = new AbortController();
     slot.abort = abort;
     slot.reloading = true;
-    void this.#ports.clock.sleep(slot.crashes.pause, { signal: abort.signal }).then(
+    const pause = this.#moving.has(slot) ? 0 : slot.crashes.pause;
+    void this.#ports.clock.sleep(pause, { signal: abort.signal }).then(
       () => {
         if (abort.signal.aborted) return;
         slot.reloading = false;

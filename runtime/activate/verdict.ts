@@ -8,6 +8,11 @@ export function isVerdict({ code }: AshoreError): boolean {
   return VERDICTS.has(code);
 }
 
+/** Whether the engine is no more: it crashed, or its place is gone, which says nothing about the version (the tab that computed was closed). */
+export function isLoss({ code }: AshoreError): boolean {
+  return code === "ENGINE_CRASHED" || code === "ENGINE_GONE";
+}
+
 /** Whether another backend may do better. */
 export function isBackendFault({ code }: AshoreError): boolean {
   return BACKEND_FAULTS.has(code);

@@ -25,7 +25,7 @@ import {
   type RequestBody,
   type RestRoute,
 } from "../../protocol/rest/index.ts";
-import type { Manager, Servable } from "../activate/index.ts";
+import { isLoss, type Manager, type Servable } from "../activate/index.ts";
 import type { Clock, RunOptions, WithSignal } from "../ports.ts";
 import { Deadlines } from "./deadlines.ts";
 import { execute } from "./execute.ts";
@@ -156,7 +156,7 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
             return success(await infer(servable, options), servable.version);
           } catch (thrown) {
             const error = asAshoreError(thrown);
-            if (error.code === "ENGINE_CRASHED") throw error;
+            if (isLoss(error)) throw error;
             return failure(error, servable.version);
           }
         },

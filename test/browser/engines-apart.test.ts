@@ -133,7 +133,7 @@ describe("a heavy model", () => {
   let app: App;
   afterEach(() => app?.close());
 
-  const heavy = (folder: string): Promise<void> => writeHeavyModel(folder, { layers: 4, width: 512, rows: 1536, seed: 2 });
+  const heavy = (folder: string): Promise<void> => writeHeavyModel(folder, { layers: 3, width: 1024, rows: 1536, seed: 2 });
 
   test("moves out of the service worker to a page, from there to the next page, and back", async () => {
     app = await openApp({ heavy });

@@ -9,7 +9,7 @@ export interface FakeModel extends HostedModel {
   closed: boolean;
   /** Requests under way. */
   running: number;
-  die(): void;
+  die(code?: "ENGINE_CRASHED" | "ENGINE_GONE"): void;
 }
 
 export interface FakeEngine extends EngineHost {
@@ -59,8 +59,8 @@ export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute, wouldM
           if (model.running > 0) throw new AshoreError("INTERNAL", `A model was closed under ${model.running} requests.`);
           model.closed = true;
         },
-        die: () => {
-          const reason = new AshoreError("ENGINE_CRASHED", "The fake engine died.");
+        die: (code = "ENGINE_CRASHED") => {
+          const reason = new AshoreError(code, "The fake engine died.");
           dead.reject(reason);
           lost.resolve(reason);
         },

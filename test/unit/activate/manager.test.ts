@@ -6,6 +6,7 @@ import { modelName, version, type Version } from "../../../protocol/names.ts";
 import { InferenceTime, Manager, type Desired, type Load, type Servable, type Wanted } from "../../../runtime/activate/index.ts";
 import type { RuntimeEvent } from "../../../runtime/ports.ts";
 import { nodeClock } from "../../../edge/node-clock.ts";
+import { withServable } from "../../../runtime/predict/with-servable.ts";
 import { deferred, type Deferred } from "./deferred.ts";
 import { fakeEngine, type FakeEngine, type FakeModel } from "./fake-engine.ts";
 
@@ -290,6 +291,35 @@ describe("failure", () => {
       b.loads.at(-1)?.end.resolve();
       await b.manager.settled();
     }
+  });
+
+  test("an engine that goes with its tab, however often, is loaded again at once on its backend, and requests wait for it", async () => {
+    const b = await serving(1);
+    for (let times = 0; times < 3; times++) {
+      b.models.at(-1)?.die("ENGINE_GONE");
+      await b.until("1 END");
+      const answer = withServable(b.manager, "m", {}, async ({ hosted }) => hosted);
+      const count = times + 2;
+      while (b.loads.length < count) await new Promise((resolve) => setImmediate(resolve));
+      expect(b.loads.at(-1)?.avoid).toBeUndefined();
+      b.loads.at(-1)?.end.resolve();
+      expect(await answer).toBe(b.models.at(-1));
+      b.told.length = 0;
+    }
+    expect(b.failures).toEqual([]);
+  });
+
+  test("while a crashed engine is loaded again, or one that went cannot be, requests are refused", async () => {
+    const b = await serving(1);
+    b.models[0]?.die();
+    await b.until("1 END");
+    await expect(withServable(b.manager, "m", {}, async () => "answer")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+
+    const gone = await serving(1);
+    gone.models[0]?.die("ENGINE_GONE");
+    while (gone.loads.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    gone.loads[1]?.end.reject(new AshoreError("NETWORK_FAILED", "no blob"));
+    await expect(withServable(gone.manager, "m", {}, async () => "answer")).rejects.toMatchObject({ code: "UNAVAILABLE" });
   });
 
   test("a new version that fails stays END with its error, and the old one goes on", async () => {

@@ -93,7 +93,27 @@ describe("a model behind a port", () => {
 });
 
 describe("a worker that dies", () => {
-  test("rejects all that is pending, and says so once", async () => {
+  test("after it has answered is gone, as tabs go; what is pending is rejected", async () => {
+    const { engine, worker } = await loaded();
+    const answer = engine.run(x(1), ["y:0"]);
+    (await worker.engine.computation(0)).answer(3);
+    await answer;
+    const pending = Promise.allSettled([1, 2, 3, 4].map((value) => engine.run(x(value), ["y:0"])));
+    await worker.engine.computation(1);
+    worker.die();
+    expect((await engine.lost).code).toBe("ENGINE_GONE");
+    for (const result of await pending) expect(result).toMatchObject({ status: "rejected", reason: { code: "ENGINE_GONE" } });
+    await expect(engine.run(x(1), ["y:0"])).rejects.toMatchObject({ code: "ENGINE_GONE" });
+    await engine.close();
+  });
+
+  test("idle, is gone too", async () => {
+    const { engine, worker } = await loaded();
+    worker.die();
+    expect((await engine.lost).code).toBe("ENGINE_GONE");
+  });
+
+  test("at its first computation may do it again, and counts as crashed", async () => {
     const { engine, worker } = await loaded();
     const pending = Promise.allSettled([1, 2, 3, 4].map((value) => engine.run(x(value), ["y:0"])));
     await worker.engine.computation(0);

@@ -102,7 +102,7 @@ describe("where a service worker has a model computed", () => {
     const { workers, load } = service();
     const model = await load(HEAVY);
     workers[0]?.die();
-    expect((await model.lost).code).toBe("ENGINE_CRASHED");
+    expect((await model.lost).code).toBe("ENGINE_GONE");
     await load(HEAVY);
     expect(workers.map(({ isAlive }) => isAlive)).toEqual([false, true]);
   });
