@@ -15,6 +15,7 @@ export interface ServiceWorkerTargetOptions {
 /**
  * The service worker of a scope: registered by us, or one of the app's own, which is asked and never replaced. Requests go to
  * the registration's active worker, whether it controls this page or not: a forced reload leaves a page without controller.
+ * The first worker of a scope is asked before it is active, as there is none whose store it could disturb.
  *
  * A new version of the script takes over as soon as it is installed, under open pages too, if it speaks our protocol: pages
  * depend on the protocol alone, and the model versions that it answers with come from the same store. The browser waits for
@@ -39,11 +40,12 @@ export class ServiceWorkerTarget implements Target {
   /** @throws what registering throws: the browser refuses service workers here, or the script does not install */
   async worker(): Promise<Postable> {
     await this.#takingOver;
-    let worker = this.#registration?.active;
+    let worker = this.#registration && inCharge(this.#registration);
     // Nothing is registered yet, or no longer: people and other code may delete a site's data at any time.
     if (!worker || worker.state === "redundant") {
       const registration = await (this.#registering ??= this.#register().finally(() => (this.#registering = undefined)));
-      worker = await activeOf(registration);
+      worker = inCharge(registration);
+      if (worker === null) throw new AshoreError("WORKER_FAILED", "It could not be installed; the console says why.");
       this.#follow(registration);
     }
     return (this.#last = worker);
@@ -138,12 +140,7 @@ function isRefusal(data: unknown): boolean {
   }
 }
 
-/** The registration's active worker, or the one that becomes it. */
-async function activeOf(registration: ServiceWorkerRegistration): Promise<ServiceWorker> {
-  for (;;) {
-    const worker = registration.active ?? registration.waiting ?? registration.installing;
-    if (worker === null) throw new AshoreError("WORKER_FAILED", "It could not be installed; the console says why.");
-    if (worker === registration.active) return worker;
-    await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
-  }
+/** The active worker; while a scope gets its first one, that, which answers messages from its first moment on. */
+function inCharge({ active, waiting, installing }: ServiceWorkerRegistration): ServiceWorker | null {
+  return active ?? waiting ?? installing;
 }
