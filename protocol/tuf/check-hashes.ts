@@ -14,17 +14,35 @@ const ALGORITHMS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Bytes that have the length and every hash that metadata gives for them (The Update Framework 5.5.2, 5.6.2, 5.7.2).
+ * Metadata that has the length and every hash that other metadata gives for it (The Update Framework 5.5.2, 5.6.2).
  * @throws METADATA_MISMATCH, also for a hash that cannot be computed here
  */
 export async function checkHashes(bytes: Uint8Array<ArrayBuffer>, expected: Fingerprint, what: string): Promise<void> {
-  if (expected.length !== undefined && bytes.byteLength !== expected.length) {
-    throw new AshoreError("METADATA_MISMATCH", `${what} has ${bytes.byteLength} bytes where ${expected.length} were signed for; it was cut short, or is another file.`);
-  }
-  for (const [name, hash] of expected.hashes ?? []) {
+  const wrong = wrongLength(bytes, expected, what) ?? (await wrongHash(bytes, expected, what));
+  if (wrong !== undefined) throw new AshoreError("METADATA_MISMATCH", wrong);
+}
+
+/**
+ * A target that has the length and every hash that it was signed for with (5.7.3).
+ * @throws SIZE_MISMATCH, DIGEST_MISMATCH, the latter also for a hash that cannot be computed here
+ */
+export async function checkTarget(bytes: Uint8Array<ArrayBuffer>, expected: Required<Fingerprint>, what: string): Promise<void> {
+  const cut = wrongLength(bytes, expected, what);
+  if (cut !== undefined) throw new AshoreError("SIZE_MISMATCH", cut);
+  const wrong = await wrongHash(bytes, expected, what);
+  if (wrong !== undefined) throw new AshoreError("DIGEST_MISMATCH", wrong);
+}
+
+function wrongLength({ byteLength }: Uint8Array, { length }: Fingerprint, what: string): string | undefined {
+  return length === undefined || byteLength === length ? undefined : `${what} has ${byteLength} bytes where ${length} were signed for; it was cut short, or is another file.`;
+}
+
+async function wrongHash(bytes: Uint8Array<ArrayBuffer>, { hashes = new Map() }: Fingerprint, what: string): Promise<string | undefined> {
+  for (const [name, hash] of hashes) {
     const algorithm = ALGORITHMS.get(name);
-    if (algorithm === undefined) throw new AshoreError("METADATA_MISMATCH", `${what} was signed for by a hash "${name.slice(0, 40)}" that is not known here; these are: ${[...ALGORITHMS.keys()].join(", ")}.`);
+    if (algorithm === undefined) return `${what} was signed for by a hash "${name.slice(0, 40)}" that is not known here; these are: ${[...ALGORITHMS.keys()].join(", ")}.`;
     const actual = toHex(new Uint8Array(await crypto.subtle.digest(algorithm, bytes)));
-    if (actual !== hash) throw new AshoreError("METADATA_MISMATCH", `${what} has the ${name} ${actual} where ${hash} was signed for; the bytes were changed or damaged, or come from another state of the repository.`);
+    if (actual !== hash) return `${what} has the ${name} ${actual} where ${hash} was signed for; the bytes were changed or damaged, or come from another state of the repository.`;
   }
+  return undefined;
 }

@@ -7,6 +7,7 @@ import { covers, mayCoverUnder } from "./path-pattern.ts";
 export type LoadRole = (role: string, delegator: string) => Promise<Targets>;
 
 export interface FoundTarget {
+  readonly path: string;
   readonly file: TargetFile;
   readonly role: string;
   readonly roleVersion: number;
@@ -29,16 +30,16 @@ export async function findTarget(path: string, load: LoadRole): Promise<FoundTar
   let ahead: readonly Visit[] = [TOP];
   for (;;) {
     const [visit, ...rest] = ahead;
-    if (visit === undefined || visited.size >= LIMITS.delegationVisits) return undefined; // 5.6.7.1
+    if (visit === undefined || visited.size >= LIMITS.delegationVisits) return undefined; // 5.6.7.1, 5.7.2
     ahead = rest;
     if (visited.has(visit.role)) continue; // 5.6.7.1
     visited.add(visit.role);
     const { version, targets, delegations } = await load(visit.role, visit.delegator);
     const file = targets.get(path);
-    if (file !== undefined) return { file, role: visit.role, roleVersion: version };
+    if (file !== undefined) return { path, file, role: visit.role, roleVersion: version };
     const { children, terminated } = await covering(delegations, path);
     const below = children.map((role) => ({ role, delegator: visit.role }));
-    ahead = terminated ? below : [...below, ...rest]; // 5.6.7.2
+    ahead = terminated ? below : [...below, ...rest]; // 5.6.7.2.1, 5.6.7.2.2
   }
 }
 
@@ -57,7 +58,7 @@ async function covering({ roles }: Delegations, path: string): Promise<{ readonl
  * something there are loaded.
  * @throws LIMIT_EXCEEDED past LIMITS.listedRoles roles
  */
-export async function listTargets(folder: string, load: LoadRole): Promise<readonly (FoundTarget & { readonly path: string })[]> {
+export async function listTargets(folder: string, load: LoadRole): Promise<readonly FoundTarget[]> {
   const paths = new Set<string>();
   const visited = new Set<string>();
   const ahead: Visit[] = [TOP];
@@ -70,11 +71,11 @@ export async function listTargets(folder: string, load: LoadRole): Promise<reado
     for (const path of targets.keys()) if (path.startsWith(folder)) paths.add(path);
     for (const delegation of delegations.roles) if (mayCoverUnder(delegation, folder)) ahead.push({ role: delegation.name, delegator: visit.role });
   }
-  const found: (FoundTarget & { path: string })[] = [];
+  const found: FoundTarget[] = [];
   for (const path of [...paths].sort()) {
     // A role may name a path that nobody lets it sign, or that another role has the say over.
     const target = await findTarget(path, load);
-    if (target !== undefined) found.push({ path, ...target });
+    if (target !== undefined) found.push(target);
   }
   return found;
 }

@@ -1,5 +1,5 @@
 export { assertSignable, canonicalJson } from "./canonical-json.ts";
-export { checkHashes, type Fingerprint } from "./check-hashes.ts";
+export { checkHashes, checkTarget, type Fingerprint } from "./check-hashes.ts";
 export { derOfRaw, rawOfDer } from "./ecdsa-der.ts";
 export { findTarget, listTargets, type FoundTarget, type LoadRole } from "./find-target.ts";
 export { printExpiry, type Delegation, type Delegations, type Expiry, type MetadataVersion, type MetaFile, type RoleKeys, type Root, type Snapshot, type TargetFile, type Targets, type Timestamp } from "./metadata-schema.ts";

@@ -42,7 +42,8 @@ export type MetaFile = v.InferOutput<typeof metaFileSchema>;
 
 const keysSchema = mapSchema(
   v.pipe(
-    v.object({ keytype: v.string(), scheme: v.string(), keyval: v.object({ public: v.string() }) }),
+    // A type that is not known here may have another `keyval`; such a key verifies nothing.
+    v.object({ keytype: v.string(), scheme: v.string(), keyval: v.object({ public: v.optional(v.string(), "") }) }),
     v.transform(({ keytype, scheme, keyval }) => ({ keytype, scheme, public: keyval.public })),
   ),
 );

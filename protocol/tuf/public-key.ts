@@ -51,6 +51,12 @@ export async function verifySignature(key: PublicKey, signature: string, data: U
   return raw !== undefined && crypto.subtle.verify(algorithm.verify, imported, raw, data);
 }
 
+/** One text for one key: two texts (another line length, another case) may be the same key. @throws KEY_UNSUPPORTED */
+export async function identityOf(key: PublicKey): Promise<string> {
+  const { algorithm, imported } = await importKey(key);
+  return toHex(new Uint8Array(await crypto.subtle.exportKey(algorithm.format, imported)));
+}
+
 type Imported = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 async function importKey(key: PublicKey): Promise<{ readonly algorithm: Algorithm; readonly imported: Imported }> {
@@ -62,7 +68,7 @@ async function importKey(key: PublicKey): Promise<{ readonly algorithm: Algorith
   const bytes = algorithm.format === "spki" ? ofPem(key.public) : ofHex(key.public);
   try {
     if (bytes === undefined) throw new TypeError(`The public part is not ${algorithm.format === "spki" ? "PEM" : "hexadecimal"}.`);
-    return { algorithm, imported: await crypto.subtle.importKey(algorithm.format, bytes, algorithm.key, false, ["verify"]) };
+    return { algorithm, imported: await crypto.subtle.importKey(algorithm.format, bytes, algorithm.key, true, ["verify"]) };
   } catch (cause) {
     throw new AshoreError("KEY_UNSUPPORTED", `A key of type "${name}" cannot be used on this platform: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }

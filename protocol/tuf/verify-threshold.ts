@@ -1,11 +1,11 @@
 import { AshoreError } from "../errors.ts";
 import type { Metadata } from "./metadata.ts";
 import type { RoleKeys } from "./metadata-schema.ts";
-import { verifySignature, type PublicKey } from "./public-key.ts";
+import { identityOf, verifySignature, type PublicKey } from "./public-key.ts";
 
 /**
  * That enough of a role's keys signed (The Update Framework 5.3.4, 5.4.2, 5.5.3, 5.6.3). Keys are counted, never
- * signatures: a key counts once whatever the number of ids it is listed under.
+ * signatures: a key counts once whatever the number of ids it is listed under, and however its text is laid out.
  * @throws METADATA_UNSIGNED; KEY_UNSUPPORTED where keys that this platform cannot verify would have made up the rest
  */
 export async function verifyThreshold(metadata: Metadata<unknown>, role: RoleKeys, keys: ReadonlyMap<string, PublicKey>, what: string): Promise<void> {
@@ -16,10 +16,10 @@ export async function verifyThreshold(metadata: Metadata<unknown>, role: RoleKey
     const signature = metadata.signatures.get(keyid);
     if (key === undefined || signature === undefined) continue;
     try {
-      if (await verifySignature(key, signature, metadata.form)) verified.add(key.public);
+      if (await verifySignature(key, signature, metadata.form)) verified.add(await identityOf(key));
     } catch (error) {
       if (!(error instanceof AshoreError) || error.code !== "KEY_UNSUPPORTED") throw error;
-      unsupported.set(key.public, error);
+      unsupported.set(keyid, error);
     }
   }
   if (verified.size >= role.threshold) return;

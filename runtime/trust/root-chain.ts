@@ -42,11 +42,11 @@ export async function walkRootChain(options: RootChainOptions): Promise<RootChai
   let { pin } = start;
   const set = await TrustedSet.start(start.bytes, { now });
   const before = set.root;
-  for (let steps = 0; steps < LIMITS.rootRotations; steps++) {
-    const version = set.root.signed.version + 1;
+  for (let steps = 0; steps < LIMITS.rootRotations; steps++) { // 5.3.3, 5.3.9
+    const version = set.root.signed.version + 1; // 5.3.2
     const bytes = await source.root(version, options);
     if (bytes === undefined) break; // 5.3.3
-    await set.updateRoot(bytes);
+    await set.updateRoot(bytes); // 5.3.4-5.3.7
     pin = await extended(pin, version, bytes);
     await writeRootPin(store, pin);
     await store.write(ROOT, bytes, options); // 5.3.8

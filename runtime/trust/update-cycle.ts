@@ -36,7 +36,7 @@ export async function updateCycle(options: CycleOptions): Promise<RootChain> {
 
   const storedSnapshot = await store.read(metadataFileName("snapshot"));
   if (storedSnapshot === undefined || !(await set.loadSnapshot(storedSnapshot))) {
-    const snapshot = await source.role("snapshot", snapshotFile(set), root.consistentSnapshot, { signal }); // 5.5.1
+    const snapshot = await source.role("snapshot", snapshotFile(set), root.consistentSnapshot, { signal }); // 5.3.12, 5.5.1
     await set.updateSnapshot(snapshot);
     await remember(lastTime);
     await store.write(metadataFileName("snapshot"), snapshot); // 5.5.7
@@ -52,7 +52,7 @@ export async function ensureRole(set: TrustedSet, role: string, delegator: strin
   const name = metadataFileName(role);
   const stored = await store.read(name);
   if (stored !== undefined && (await set.loadTargets(stored, role, delegator))) return;
-  const bytes = await source.role(role, set.roleFile(role), set.root.signed.consistentSnapshot, { signal }); // 5.6.1
+  const bytes = await source.role(role, set.roleFile(role), set.root.signed.consistentSnapshot, { signal }); // 5.3.12, 5.6.1
   await set.updateTargets(bytes, role, delegator);
   await store.write(name, bytes); // 5.6.6
 }

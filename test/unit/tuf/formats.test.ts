@@ -129,7 +129,7 @@ test("role names are file names, whatever they hold", () => {
   expect(consistentTargetPath("file", "ab")).toBe("ab.file");
 });
 
-describe("hashes (5.7.2)", () => {
+describe("hashes (5.5.2, 5.6.2)", () => {
   test("every hash that is named must agree", async () => {
     const bytes = encode("bytes");
     const sha512 = Buffer.from(await crypto.subtle.digest("SHA-512", bytes)).toString("hex");
