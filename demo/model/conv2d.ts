@@ -6,8 +6,8 @@ import * as tf from "@tensorflow/tfjs";
  * the output. The gradient of the input is a convolution again, with the filter turned round.
  */
 export function conv2d(input: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor4D {
-  const convolved = tf.customGrad((...args) => {
-    const [x, w, save] = args as unknown as [tf.Tensor4D, tf.Tensor4D, tf.GradSaveFunc];
+  const convolved = tf.customGrad<tf.Tensor4D>((...args) => {
+    const [x, w, save] = args as [tf.Tensor4D, tf.Tensor4D, tf.GradSaveFunc];
     save([x, w]);
     return {
       value: tf.conv2d(x, w, 1, "same"),
@@ -17,7 +17,7 @@ export function conv2d(input: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor4D {
       },
     };
   });
-  return convolved(input, filter) as tf.Tensor4D;
+  return convolved(input, filter);
 }
 
 function inputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor4D {

@@ -43,12 +43,13 @@ export async function fit(network: Network, digits: Digits, course: Course, onEp
         distort(digits.images.subarray(digit * PIXELS, (digit + 1) * PIXELS), pixels.subarray(i * PIXELS, (i + 1) * PIXELS), course.distortion, random),
       );
       setRate(optimizer, rateAt(course.rate, step++ / steps));
-      const cost = tf.tidy(() => {
+      const cost = tf.tidy<tf.Scalar>(() => {
         const images = tf.tensor4d(pixels, [course.batch, SIDE, SIDE, 1]);
         const classes = tf.oneHot(tf.tensor1d(Int32Array.from(chosen, (digit) => digits.labels[digit] ?? 0), "int32"), 10);
-        return optimizer.minimize(() => tf.losses.softmaxCrossEntropy(classes, logits(network, variables, images)), true, [...variables.values()]);
+        const cost = optimizer.minimize(() => tf.losses.softmaxCrossEntropy(classes, logits(network, variables, images)), true, [...variables.values()]);
+        if (cost === null) throw new Error("The optimizer returned no cost.");
+        return cost;
       });
-      if (cost === null) throw new Error("The optimizer returned no cost.");
       loss += (await cost.data())[0] ?? Number.NaN;
       cost.dispose();
     }
