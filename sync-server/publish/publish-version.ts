@@ -1,12 +1,12 @@
-import * as v from "valibot";
 import type { Digest } from "../../protocol/digest.ts";
 import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
-import { isVersion, type ModelName, type Version } from "../../protocol/names.ts";
+import type { ModelName, Version } from "../../protocol/names.ts";
 import { manifestPath, type TargetInfo } from "../../protocol/serving-config.ts";
 import type { Clock, EngineHost, WithSignal } from "../ports.ts";
 import { importModel, type ImportedModel } from "../import/index.ts";
-import type { SignedState, SignedTarget } from "../sign/index.ts";
+import { PUBLISHER_PREFIX, type SignedState, type SignedTarget } from "../sign/index.ts";
 import { blobPath, targetPath, writeOnce } from "../storage/index.ts";
+import { assertMinVersion, boundTarget, nextTarget } from "./bound-target.ts";
 import { buildVersion, type BuildProgress, type BuiltVersion } from "./build-version.ts";
 import { changeServing, type ServingPorts } from "./change-serving.ts";
 import { addVersion, servingConfigFor, type ServingSettings } from "./policy.ts";
@@ -61,12 +61,13 @@ export async function publishVersion(request: PublishRequest, ports: PublishPort
 
 async function publish(request: PublishRequest, ports: PublishPorts, options: PublishOptions): Promise<PublishResult> {
   const { model, version, minVersion, settings, fromRepository = false } = request;
-  if (minVersion !== undefined && minVersion > version) {
-    throw new AshoreError("VERSION_INVALID", `The minimum version ${minVersion} of ${model} is above the version ${version} that is being published: no device could run it.`);
-  }
+  assertMinVersion(model, version, minVersion);
   options.onProgress?.({ phase: "import", bytes: 0, totalBytes: 0 });
   const imported = await importModel(request.source, options);
-  const before = boundTarget(await ports.signer.read(options), model, version, imported);
+  const path = manifestPath(model, version);
+  const { sourceDigest } = imported;
+  const boundIn = (state: SignedState) => boundTarget(state.roles.get(publisherRole(state, model))?.targets.get(path), { model, version, sourceDigest });
+  const before = boundIn(await ports.signer.read(options));
   const built = before === undefined ? await writeVersion(imported, request, ports, options) : undefined;
 
   const total = imported.tensors.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
@@ -77,15 +78,13 @@ async function publish(request: PublishRequest, ports: PublishPorts, options: Pu
     model,
     ({ record, state }) => {
       // Another process may have published this version since; what is signed first stays.
-      const bound = boundTarget(state, model, version, imported);
-      const { sha256, length } = bound ?? built?.target ?? unbound(model, version);
-      const floor = Math.max(minVersion ?? 0, minVersionOf(bound) ?? 0);
-      const target: SignedTarget = { sha256, length, custom: { sourceDigest: imported.sourceDigest, ...(floor > 0 ? { minVersion: floor } : {}) } };
+      const bound = boundIn(state);
+      const { target, changed: raised } = nextTarget(bound, bound ?? built?.target ?? unbound(model, version), sourceDigest, minVersion);
       signed = target;
-      const raised = bound === undefined || floor !== (minVersionOf(bound) ?? 0);
+      const { sha256, length } = target;
       return {
         record: addVersion(servingConfigFor(model, record, settings), version, { sha256, length }, { fromRepository }),
-        edit: raised ? (draft) => void draft.targets(publisherRole(state, model)).set(manifestPath(model, version), target) : undefined,
+        edit: raised ? (draft) => void draft.targets(publisherRole(state, model)).set(path, target) : undefined,
       };
     },
     options,
@@ -104,23 +103,9 @@ async function writeVersion(imported: ImportedModel, request: PublishRequest, po
   return built;
 }
 
-const customSchema = v.object({ sourceDigest: v.optional(v.string()), minVersion: v.optional(v.custom<Version>(isVersion)) });
-
-function minVersionOf(target: SignedTarget | undefined): Version | undefined {
-  return target === undefined ? undefined : v.parse(customSchema, target.custom ?? {}).minVersion;
-}
-
-/** The signed target of a version that was published from the same source before. @throws VERSION_REBOUND where the source is another */
-function boundTarget(state: SignedState, model: ModelName, version: Version, { sourceDigest }: ImportedModel): SignedTarget | undefined {
-  const target = state.roles.get(publisherRole(state, model))?.targets.get(manifestPath(model, version));
-  if (target === undefined) return undefined;
-  if (v.parse(customSchema, target.custom ?? {}).sourceDigest === sourceDigest) return target;
-  throw new AshoreError("VERSION_REBOUND", `Version ${version} of ${model} was published with other files before, and a version's files never change: devices that hold it would not take these. Publish them under a new, higher number.`);
-}
-
 /** The role that signs a model's manifests: its own, where keys were delegated to it. */
 function publisherRole(state: SignedState, model: ModelName): string {
-  const own = `publisher-${model}`;
+  const own = `${PUBLISHER_PREFIX}${model}`;
   return state.roles.has(own) ? own : "publisher";
 }
 

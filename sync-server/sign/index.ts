@@ -1,5 +1,5 @@
 export { acceptRole, type AcceptedRole, type AcceptRoleOptions } from "./accept-role.ts";
-export type { SignedTarget, SignedTargets } from "./compose.ts";
+export { targetsOf, type SignedTarget, type SignedTargets } from "./compose.ts";
 export { initKeys, type DevelopmentRole, type InitKeysOptions, type InitKeysResult } from "./init-keys.ts";
 export { openKeyFolder, type KeyFolder, type KeyFolderOptions } from "./key-folder.ts";
 export { PUBLISHER_PREFIX, type Lifetimes } from "./lifetimes.ts";

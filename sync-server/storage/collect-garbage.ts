@@ -1,9 +1,10 @@
 import * as v from "valibot";
 import type { Digest } from "../../protocol/digest.ts";
 import { AshoreError } from "../../protocol/errors.ts";
-import { parseManifest, type EncodedBlob } from "../../protocol/manifest.ts";
+import { parseManifest } from "../../protocol/manifest.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
 import type { WithSignal } from "../ports.ts";
+import { blobsOf } from "./blobs-of.ts";
 import { blobPath, targetPath, type FileStorage, type ListedFile } from "./file-storage.ts";
 import { planContents, planMetadata } from "./plan.ts";
 
@@ -71,9 +72,7 @@ async function contentsNamedBy(storage: FileStorage, metadata: string, options: 
     paths.push(path);
     const bytes = target.endsWith("/manifest.json") ? await storage.read(path, options) : undefined;
     if (bytes === undefined) continue;
-    const { variants, assets } = parseManifest(bytes, path);
-    const blobs: EncodedBlob[] = [...assets.map(({ blob }) => blob), ...variants.flatMap(({ graph, index, shards }) => [graph, index, ...shards])];
-    for (const { digest, encodings } of blobs) paths.push(...[digest, ...encodings.map((encoding): Digest => encoding.digest)].map(blobPath));
+    for (const { digest, encodings } of blobsOf(parseManifest(bytes, path))) paths.push(...[digest, ...encodings.map((encoding): Digest => encoding.digest)].map(blobPath));
   }
   return paths;
 }

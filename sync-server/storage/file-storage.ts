@@ -62,7 +62,7 @@ export function targetPath(target: string, sha256: string): string {
   return `targets/${consistentTargetPath(target, sha256)}`;
 }
 
-export interface WriteOnceOptions extends WithSignal {
+export interface KeepOptions extends WithSignal {
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -71,9 +71,26 @@ export interface WriteOnceOptions extends WithSignal {
  * Content-addressed bytes under their final name: nothing is written where a file of the right size is there already (its
  * name was given only after its bytes were durable), unless it is so old that a garbage collection might be about to take it.
  */
-export async function writeOnce(storage: FileStorage, path: string, bytes: Uint8Array<ArrayBuffer>, { now, signal }: WriteOnceOptions): Promise<"written" | "present"> {
+export async function writeOnce(storage: FileStorage, path: string, bytes: Uint8Array<ArrayBuffer>, { now, signal }: KeepOptions): Promise<"written" | "present"> {
   const there = await storage.stat(path, { signal });
-  if (there?.size === bytes.byteLength && now - there.modified < KEEP_MS / 2) return "present";
+  if (there?.size === bytes.byteLength && isFresh(there, now)) return "present";
   await storage.write(path, bytes, { signal });
   return "written";
+}
+
+/**
+ * Content-addressed bytes that are to be named soon, written anew where they are so old that a garbage collection might be
+ * about to take them. Undefined where there are none.
+ */
+export async function keepFresh(storage: FileStorage, path: string, { now, signal }: KeepOptions): Promise<Pick<FileStat, "size"> | undefined> {
+  const there = await storage.stat(path, { signal });
+  if (there === undefined || isFresh(there, now)) return there;
+  const bytes = await storage.read(path, { signal });
+  if (bytes === undefined) return undefined;
+  await storage.write(path, bytes, { signal });
+  return { size: bytes.byteLength };
+}
+
+function isFresh({ modified }: FileStat, now: number): boolean {
+  return now - modified < KEEP_MS / 2;
 }

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { asAshoreError, AshoreError } from "../../protocol/errors.ts";
 import type { ByteRange, ExpectedBody, FileStat, FileStorage, ListedFile } from "./file-storage.ts";
@@ -98,7 +98,7 @@ async function writeDurably(file: string, path: string, contents: Uint8Array | A
     const created = await mkdir(folder, { recursive: true });
     try {
       await withFile(temporary, "wx", async (handle) => {
-        await handle.writeFile(contents);
+        await writeFile(handle, contents);
         await handle.sync();
       });
       await rename(temporary, file);
