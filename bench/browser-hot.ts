@@ -1,10 +1,13 @@
 /**
- * What a prediction costs once everything is loaded, in Chromium. Hot: a page's `predict()` through the service worker beside
- * `model.execute` and `data()` in a plain TF.js page. Large tensor: `predict()` of 224x224x3 numbers by message, beside the same
+ * What a prediction costs once everything is loaded, in Chromium. Engine: what the engine adds to `model.execute` and `data()` in
+ * one realm. Hot: a page's `predict()` through the service worker beside the same in a plain TF.js page, the tensors' way to the
+ * worker and back included. Large tensor: `predict()` of 224x224x3 numbers by message, beside the same
  * numbers as JSON through the worker's REST API. Asset: how long a file of the site takes that is asked for while the service worker
  * computes, and whether it came before the inference ended. Blocks alternate; ratios of medians.
  */
+import { bundle } from "../test/support/chromium.ts";
 import { writeHeavyModel } from "../test/support/make-model.ts";
+import { packModel } from "../test/support/pack-model.ts";
 import { openBrowserBench, query, visit, type BenchModel } from "./support/browser-bench.ts";
 import { median, printRatio } from "./support/ratios.ts";
 
@@ -22,11 +25,33 @@ const bench = await openBrowserBench(MODELS, {
   files: { "/asset.txt": { body: "an asset of the site", type: "text/plain" } },
 });
 try {
+  for (const model of MODELS) await engine(model);
   for (const model of MODELS) await hot(model);
   await largeTensor();
   await asset();
 } finally {
   await bench.close();
+}
+
+async function engine({ name, input, shape, calls }: BenchModel & { readonly calls: number }): Promise<void> {
+  const model = await packModel(bench.modelJson(name));
+  const parts = { graph: `/part/${name}/graph`, index: `/part/${name}/index`, shards: model.shards.map((_, i) => `/part/${name}/${i}`) };
+  const put = (path: string, body: Uint8Array): void => bench.site.put(path, { body, type: "application/octet-stream" });
+  put(parts.graph, model.graph);
+  put(parts.index, model.index);
+  model.shards.forEach((shard, i) => put(parts.shards[i] ?? "", shard));
+  bench.site.put("/engine-hot.js", { body: await bundle("bench/support/page/engine-hot.ts", { format: "iife", minify: true }), type: "text/javascript" });
+  const context = await bench.browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(`${bench.site.url}/`);
+    await page.addScriptTag({ url: "/engine-hot.js" });
+    const question = { modelUrl: `/peer/models/${name}/1/model.json`, wasmPath: "/peer/", parts, input, shape, blocks: BLOCKS, calls };
+    const times = await page.evaluate<{ ashore: number[]; peer: number[] }>(`measure(${JSON.stringify(question)})`);
+    printRatio(`engine in one realm, ${name}: ashore / model.execute`, median(times.ashore) / median(times.peer), { atMost: 1.03 }, `${median(times.ashore).toFixed(1)} and ${median(times.peer).toFixed(1)} ms`);
+  } finally {
+    await context.close();
+  }
 }
 
 async function hot(model: BenchModel & { readonly calls: number }): Promise<void> {

@@ -17,6 +17,8 @@ export interface BenchModel {
 export interface BrowserBench {
   readonly site: Site;
   readonly browser: Browser;
+  /** The model's own model.json on disk. */
+  modelJson(name: RealModel): string;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export async function openBrowserBench(
   return {
     site,
     browser,
+    modelJson: (name) => workshop.path("models", name, "1", "model.json"),
     close: async () => {
       await browser.close();
       await site.close();
@@ -84,7 +87,7 @@ try {
   const ashore = await connect({ server: location.origin, models: [name], backends: ["wasm"] });
   const model = ashore.model(name);
   await model.ready();
-  globalThis.ask = () => model.predict({ [query.get("input")]: { dtype: "float32", shape, data: data() } });
+  globalThis.ask = () => model.predict({ [query.get("input")]: { dtype: "float32", shape, data: data() } }, { transfer: true });
   const answer = await ask();
   if (answer.servedBy !== "device" || answer.backend !== "wasm") throw new Error(JSON.stringify(answer));
   globalThis.took = performance.now();
