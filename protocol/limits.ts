@@ -37,6 +37,8 @@ export const LIMITS = {
   repositoryDepth: 16,
   importsAtATime: 2,
   signAttempts: 16,
+  /** What a server says of an upload that it took or refused. */
+  uploadAnswerBytes: 64 * KIB,
   /** The largest blob that a publisher sends: a graph or an asset, in whatever encoding. */
   uploadBytes: 256 * MIB + 64 * KIB,
   selfTestElements: 1 << 24,

@@ -19,6 +19,7 @@ import { readinessOf, type Readiness } from "./routes/readiness.ts";
 import type { StaticFiles } from "./routes/static-files.ts";
 import { restWithRepository } from "./routes/rest-with-repository.ts";
 import { staticResponse } from "./routes/static-response.ts";
+import { writeRoutes, type WriteRoutesOptions } from "./routes/write-routes.ts";
 import type { FileStorage } from "./storage/index.ts";
 import type { Inference, RepositoryView, Rest } from "./inference.ts";
 import type { WithSignal } from "./with-signal.ts";
@@ -35,6 +36,8 @@ export interface AppOptions {
   readonly inference?: (() => Inference | undefined) | undefined;
   /** What browsers load under `/ashore/`; absent where this host has no build to give. */
   readonly browserFiles?: BuiltFiles | undefined;
+  /** Absent where no publisher can send anything here. */
+  readonly write?: Omit<WriteRoutesOptions, "storage"> | undefined;
   /** Takes the console's place. */
   readonly demo?: Demo | undefined;
 }
@@ -69,6 +72,7 @@ export function createApp(options: AppOptions): App {
     return [...new Set([...configured, ...(await catalog(signal)).models.keys()])];
   }
 
+  if (options.write !== undefined) app.route("/", writeRoutes({ storage, ...options.write }));
   app.use(async (c, next) => {
     const preflight = c.req.method === "OPTIONS";
     // Under /v1 the answer to a preflight is TensorFlow Serving's, headers aside.

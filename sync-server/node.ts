@@ -9,6 +9,7 @@ import { createDemo } from "./demo.ts";
 import { createEmbeddedRuntime } from "./embedded-runtime.ts";
 import { listen } from "./listen.ts";
 import { publishInThread } from "./publish-in-thread.ts";
+import { publisherUploads } from "./publisher-uploads.ts";
 import { repositoryView } from "./repository-view.ts";
 import { createStaticFiles } from "./routes/static-files.ts";
 import { initKeys, openSigner } from "./sign/index.ts";
@@ -58,6 +59,7 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
     repository: repositoryView(() => watcher.status()),
     inference: config.inference ? () => embedded?.runtime : undefined,
     browserFiles: builtFiles(BROWSER_FOLDER),
+    write: publisherUploads({ dataDir: config.data, storage, signer, clock, log, onSigned }),
     demo: config.demo && createDemo(config.demo, { storage, signer, clock, onSigned, publish: (request, options) => publishInThread(request, { dataDir: config.data }, options) }),
   });
   const watcher = watchRepositories({ config, ports: { storage, signer, clock }, clock, log, metrics: app.metrics, onSigned });

@@ -5,7 +5,8 @@ import { isModelName, versionOfFolder, type ModelName, type Version } from "../.
 import { manifestPath } from "../../protocol/serving-config.ts";
 import { parseMetadata } from "../../protocol/tuf/index.ts";
 import type { WithSignal } from "../ports.ts";
-import { PUBLISHER_PREFIX, targetsOf, type AcceptedRole, type SignedState, type SignedTarget } from "../sign/index.ts";
+import { PUBLISHER_PREFIX, type AcceptedRole, type SignedState, type SignedTarget } from "../sign/index.ts";
+import { targetsOf } from "../sign/compose.ts";
 import { blobPath, encodingsOf, keepFresh, targetPath } from "../storage/index.ts";
 import { changeServing, type ServingPorts } from "./change-serving.ts";
 import { addVersion, servingConfigFor, type ServingRecord } from "./policy.ts";

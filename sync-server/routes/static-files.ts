@@ -17,6 +17,8 @@ export interface StaticFiles {
    * of undefined where there is no such file.
    */
   find(pathname: string): StaticFile | Promise<StaticFile | undefined> | undefined;
+  /** As `find`, but always asks the disk: whoever wants to know whether a file is there is not told of one that was collected. */
+  look(pathname: string): Promise<StaticFile | undefined> | undefined;
   /** Its bytes: at once where they are in memory, a promise of undefined where they are to be streamed. */
   bytes(file: StaticFile): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Holds bytes that are in memory until they have been sent; call what it returns once. */
@@ -59,12 +61,15 @@ export function createStaticFiles({ storage, now, maxBytes = LIMITS.fileCacheByt
   function find(pathname: string): ReturnType<StaticFiles["find"]> {
     const there = known.get(pathname);
     if (there !== undefined && (there.changing === undefined || now() < there.changing.until)) return there.file;
-    const path = staticPath(pathname);
-    if (path === undefined) return undefined;
-    return shared(finding, pathname, () => look(pathname, path));
+    return look(pathname);
   }
 
-  async function look(pathname: string, path: StaticPath): Promise<StaticFile | undefined> {
+  function look(pathname: string): ReturnType<StaticFiles["look"]> {
+    const path = staticPath(pathname);
+    return path && shared(finding, pathname, () => lookAt(pathname, path));
+  }
+
+  async function lookAt(pathname: string, path: StaticPath): Promise<StaticFile | undefined> {
     const startedIn = generation;
     const stat = await storage.stat(path.path);
     if (stat === undefined) {
@@ -107,6 +112,7 @@ export function createStaticFiles({ storage, now, maxBytes = LIMITS.fileCacheByt
 
   return {
     find,
+    look,
     bytes: bytesOf,
     lease: (file) => cache.lease(keyOf(file)),
     stream: ({ path }, options) => storage.stream(path, options),

@@ -21,7 +21,7 @@ export function answerStatic(files: StaticFiles, request: IncomingMessage, respo
   if ((method !== "GET" && method !== "HEAD") || url === undefined) return false;
   const query = url.indexOf("?");
   const pathname = query < 0 ? url : url.slice(0, query);
-  const found = files.find(pathname);
+  const found = method === "HEAD" ? files.look(pathname) : files.find(pathname);
   if (found === undefined) return false;
   if (found instanceof Promise) {
     found.then((file) => (file === undefined ? missing(pathname, response, events) : send(files, file, request, response, events))).catch((error: unknown) => fail(response, error, events));

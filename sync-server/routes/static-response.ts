@@ -9,7 +9,7 @@ import type { StaticFiles } from "./static-files.ts";
  */
 export async function staticResponse(files: StaticFiles, request: Request, pathname: string): Promise<Response | undefined> {
   if (request.method !== "GET" && request.method !== "HEAD") return undefined;
-  const found = files.find(pathname);
+  const found = request.method === "HEAD" ? files.look(pathname) : files.find(pathname);
   if (found === undefined) return undefined;
   const file = await found;
   if (file === undefined) return missing(pathname);
