@@ -112,7 +112,7 @@ async function showStored(): Promise<void> {
   if (stored === undefined) return;
   setText(byId("stored-bytes", HTMLElement), bytesText(stored.bytes));
   const list = new Intl.ListFormat("en").format(stored.versions.map(String));
-  setText(byId("stored-detail", HTMLElement), stored.versions.length === 0 ? "Nothing is stored" : `stored, verified: version${stored.versions.length > 1 ? "s" : ""} ${list}`);
+  setText(byId("stored-detail", HTMLElement), stored.versions.length === 0 ? "Nothing is stored" : `verified: version${stored.versions.length > 1 ? "s" : ""} ${list}`);
 }
 
 function fail(thrown: unknown): void {

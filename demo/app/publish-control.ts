@@ -16,6 +16,7 @@ export class PublishControl {
   readonly #options: PublishControlOptions;
   #publishing: Publishing | undefined;
   #serving: number | undefined;
+  #awaited: number | undefined;
   #reached = true;
   #moving = false;
 
@@ -33,6 +34,7 @@ export class PublishControl {
   serves(version: number): void {
     if (this.#serving === version) return;
     this.#serving = version;
+    if (version === this.#awaited) setText(this.#options.note, `Version ${version} answers now.`);
     this.#show();
   }
 
@@ -60,6 +62,7 @@ export class PublishControl {
     setText(note, target === NEW ? `The server signs version ${target} and offers it.` : `The server points back to version ${target}.`);
     try {
       await this.#publishing?.moveTo(target);
+      this.#awaited = target;
       setText(note, `Signed. This device goes to version ${target} without a pause.`);
       await moved();
     } catch (thrown) {

@@ -25,6 +25,7 @@ export class Session {
   readonly #events: SessionEvents;
   readonly #onNetwork = (): void => void this.look();
   readonly #timer: number;
+  #looks = 0;
 
   /** Resolves when the model answers. @throws what `connect` and `ready` throw */
   static async open(ink: () => Float32Array<ArrayBuffer>, events: SessionEvents): Promise<Session> {
@@ -52,7 +53,7 @@ export class Session {
     this.#asking = asking;
     this.#events = events;
     this.#timer = window.setInterval(() => {
-      if (!document.hidden) void this.look();
+      if (!document.hidden && this.#looks === 0) void this.look();
     }, LOOK_EVERY);
     for (const change of ["online", "offline"]) addEventListener(change, this.#onNetwork);
     void this.look();
@@ -64,18 +65,21 @@ export class Session {
 
   /** Looks for news at the server, and so whether it is there. */
   async look(): Promise<void> {
+    this.#looks += 1;
     try {
       await this.#ashore.sync({ signal: this.#ended.signal });
       this.#events.onReach(true);
     } catch (thrown) {
       if (!this.#ended.signal.aborted) this.#events.onReach(!["NETWORK_FAILED", "UNAVAILABLE", "SLOW_RETRIEVAL"].includes(codeOf(thrown) ?? ""));
+    } finally {
+      this.#looks -= 1;
     }
   }
 
   async storedBytes(): Promise<{ readonly bytes: number; readonly versions: readonly number[] }> {
     const stored = await this.#ashore.stored({ signal: this.#ended.signal });
     const model = stored.find(({ name }) => name === MODEL);
-    return { bytes: model?.bytes ?? 0, versions: model?.versions.map(({ version }) => version) ?? [] };
+    return { bytes: model?.bytes ?? 0, versions: model?.versions.map(({ version }) => Number(version)).sort((a, b) => a - b) ?? [] };
   }
 
   /** Deletes the model from this device. It comes back when a page connects for it again. */

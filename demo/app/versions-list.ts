@@ -35,8 +35,10 @@ export class VersionsList {
     if (version === undefined) return;
     const row = this.#rowOf(version);
     if (watched.type === "progress") this.#progress(row, watched);
-    else if (watched.type === "problem") setText(row.detail, watched.error.message);
-    else {
+    else if (watched.type === "problem") {
+      // One that answers does so whatever else did not work: a faster backend that this device lacks, for one.
+      if (row.state !== "AVAILABLE") setText(row.detail, watched.error.message);
+    } else {
       const { state, error } = watched.status;
       this.#state(row, state);
       setText(row.detail, error?.message ?? detailOf(state, watched.backend, row));
@@ -73,8 +75,9 @@ export class VersionsList {
     const item = element("li", { class: "version", "data-tint": tintOf(version) }, element("h3", {}, `Version ${version}`), strip, meter, detail);
     const row: Row = { item, steps, meter, detail, state: undefined };
     this.#rows.set(version, row);
-    const newer = [...this.#rows].filter(([other]) => other < version).sort(([a], [b]) => b - a)[0]?.[1];
-    this.#list.insertBefore(item, newer?.item ?? null);
+    // A newer version goes below, so that what is being read stays where it is.
+    const next = [...this.#rows].filter(([other]) => other > version).sort(([a], [b]) => a - b)[0]?.[1];
+    this.#list.insertBefore(item, next?.item ?? null);
     return row;
   }
 }
