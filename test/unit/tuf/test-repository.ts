@@ -90,7 +90,7 @@ export class TestRepository {
   }
   /** The bytes of a role as they are served now. */
   file(role: string, version?: number): Bytes {
-    const bytes = this.files.get(`metadata/${metadataFileName(role, role === "timestamp" ? undefined : (version ?? this.of(role).version))}`);
+    const bytes = this.files.get(this.#path(role, version ?? this.of(role).version));
     if (bytes === undefined) throw new Error(`no file of ${role}`);
     return bytes;
   }
@@ -98,8 +98,14 @@ export class TestRepository {
   setTarget(role: string, path: string, content: string, custom?: object): Bytes {
     const bytes = encode(content);
     (this.of(role) as Signed & { targets: Record<string, unknown> }).targets[path] = { length: bytes.length, hashes: { sha256: sha256(bytes) }, ...(custom && { custom }) };
-    this.files.set(`targets/${consistentTargetPath(path, sha256(bytes))}`, bytes);
+    this.files.set(`targets/${this.#isConsistent() ? consistentTargetPath(path, sha256(bytes)) : path}`, bytes);
     return bytes;
+  }
+  #isConsistent(): boolean {
+    return this.of("root")["consistent_snapshot"] === true;
+  }
+  #path(role: string, version: number): string {
+    return `metadata/${metadataFileName(role, role === "root" || (role !== "timestamp" && this.#isConsistent()) ? version : undefined)}`;
   }
 
   /** Signs the next version of each role, in the order given, and serves it. */
@@ -114,7 +120,7 @@ export class TestRepository {
   /** Serves bytes as a role's present version, and says so in the snapshot or timestamp (unsigned until published). */
   serve(role: string, bytes: Bytes): void {
     const { version } = this.of(role);
-    this.files.set(`metadata/${metadataFileName(role, role === "timestamp" ? undefined : version)}`, bytes);
+    this.files.set(this.#path(role, version), bytes);
     const meta = { version, length: bytes.length, hashes: { sha256: sha256(bytes) } };
     if (role === "snapshot") this.of("timestamp")["meta"] = { "snapshot.json": meta };
     else if (role !== "root" && role !== "timestamp") this.of("snapshot")["meta"] = { ...(this.of("snapshot")["meta"] as object), [`${role}.json`]: meta };
