@@ -1,4 +1,5 @@
 import { asAshoreError, type ErrorCode } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import type { ModelName, Version } from "../protocol/names.ts";
 import type { EngineHost, HostedModel, LoadOptions, ModelBytes, WithSignal } from "../runtime/ports.ts";
@@ -23,7 +24,8 @@ const PLACE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["ENGINE_CRASHED
 export class ApartEngineHost implements EngineHost {
   readonly #options: ApartEngineHostOptions;
   readonly #models = new Set<EngineAtPort>();
-  #refusedAt = Number.NEGATIVE_INFINITY;
+  #misses = 0;
+  #missedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ApartEngineHostOptions) {
     this.#options = options;
@@ -47,9 +49,12 @@ export class ApartEngineHost implements EngineHost {
     return model instanceof EngineAtPort;
   }
 
-  /** When no place was to be had last, in milliseconds since 1970. */
-  get refusedAt(): number {
-    return this.#refusedAt;
+  /**
+   * Whether it is worth asking for a place. One miss may be chance, a tab that closed just then; after another, what would move is
+   * only loaded here once more, and so not before LIMITS.crashMemoryMs are over.
+   */
+  get mayFindPlace(): boolean {
+    return this.#misses < 2 || this.#options.clock.now() - this.#missedAt >= LIMITS.crashMemoryMs;
   }
 
   async close(): Promise<void> {
@@ -61,12 +66,17 @@ export class ApartEngineHost implements EngineHost {
     if (servable === undefined || !isApart(servable)) return undefined;
     try {
       const port = await lend(servable, { signal });
-      if (port !== undefined) return this.#keep(await loadAtPort(port, model, { backend, keep: true, signal }, { locks, clock }));
+      if (port !== undefined) {
+        const engine = await loadAtPort(port, model, { backend, keep: true, signal }, { locks, clock });
+        this.#misses = 0;
+        return this.#keep(engine);
+      }
     } catch (thrown) {
       const error = asAshoreError(thrown);
       if (!PLACE_FAULTS.has(error.code)) throw error;
     }
-    this.#refusedAt = clock.now();
+    this.#misses += 1;
+    this.#missedAt = clock.now();
     return undefined;
   }
 

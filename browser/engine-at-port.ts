@@ -23,7 +23,7 @@ export interface LoadAtPortOptions extends WithSignal {
 export async function loadAtPort(port: EnginePort, bytes: ModelBytes, options: LoadAtPortOptions, place: EnginePlace): Promise<EngineAtPort> {
   const { signal } = options;
   const engine = new EngineAtPort(port, options.backend, place);
-  const abort = (): void => void engine.end(asAshoreError(signal?.reason));
+  const abort = (): void => engine.end(asAshoreError(signal?.reason));
   if (signal?.aborted === true) abort();
   signal?.addEventListener("abort", abort, { once: true });
   try {

@@ -14,17 +14,15 @@ export interface LendWorkerOptions {
  */
 export function lendWorker(port: MessagePort, { script, role, name }: LendWorkerOptions): void {
   const fail = (why: string): void => {
-    const error = { code: "WORKER_FAILED", message: `The worker ${script} does not start: ${why}`, causes: [] };
-    port.postMessage({ type: "failed", error });
+    port.postMessage({ type: "failed", error: { code: "WORKER_FAILED", message: `${script} does not start: ${why}`, causes: [] } });
   };
   try {
     const worker = new Worker(script, { name });
     worker.onmessage = () => {
-      worker.onmessage = worker.onerror = null;
+      worker.onerror = null;
       worker.postMessage(role, [port]);
     };
     worker.onerror = ({ message }) => {
-      worker.onmessage = worker.onerror = null;
       worker.terminate();
       fail(message || "it could not be fetched, or is no script.");
     };

@@ -37,7 +37,7 @@ export interface LendFromPagesOptions<P> {
 export function lendFromPages<P>({ pages, scopeUrl, server, life, clock, openChannel }: LendFromPagesOptions<P>): LendEngine {
   return async ({ model, version }, { signal }) => {
     const clients = await pages.matchAll({ type: "window", includeUncontrolled: true });
-    const ours = clients.filter(({ url }) => url.startsWith(scopeUrl)).toSorted((a, b) => attention(b) - attention(a));
+    const ours = clients.filter(({ url }) => url.startsWith(scopeUrl)).sort((a, b) => attention(b) - attention(a));
     if (ours.length === 0) return undefined;
     const wanted: EngineWanted = { ashore: MESSAGE_PROTOCOL, type: "engine-wanted", model, version, server, scope: new URL(scopeUrl).pathname, owner: await life };
     const asked: EnginePort[] = [];

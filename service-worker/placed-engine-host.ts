@@ -19,8 +19,7 @@ export function createPlacedEngineHost(options: PlacedEngineHostOptions): Engine
     backends: host.backends,
     load: (model, loading) => host.load(model, loading),
     prepare: (backend) => host.prepare(backend),
-    // Where no page had a worker to lend just now, asking again would only load the model here once more.
-    wouldMove: (loaded, inferenceMs) => isHeavy(inferenceMs) && !host.isApart(loaded) && options.clock.now() - host.refusedAt >= LIMITS.crashMemoryMs,
+    wouldMove: (loaded, inferenceMs) => isHeavy(inferenceMs) && !host.isApart(loaded) && host.mayFindPlace,
     close: () => host.close(),
   };
 }

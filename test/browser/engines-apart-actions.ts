@@ -14,6 +14,4 @@ export interface ApartActions {
   close(): Promise<Outcome<void>>;
   /** The worker's owner dies; resolves, with how many workers there were, when they are gone. */
   ownerDies(): Promise<number>;
-  /** Bytes of the page and its workers. */
-  memory(): Promise<number>;
 }

@@ -67,7 +67,7 @@ const actions: ApartActions = {
     return Promise.all(runs);
   },
   lost: async () => (await loaded().lost).code,
-  close: () => outcome(async () => void (await loaded().close())),
+  close: () => outcome(() => loaded().close()),
   ownerDies: async () => {
     const { locks } = navigator;
     const { held = [] } = await locks.query();
@@ -76,7 +76,6 @@ const actions: ApartActions = {
     await Promise.all(lives.map((life) => hearDeath(locks, life, new AbortController().signal)));
     return lives.length;
   },
-  memory: async () => (await (performance as unknown as { measureUserAgentSpecificMemory(): Promise<{ readonly bytes: number }> }).measureUserAgentSpecificMemory()).bytes,
 };
 
 Object.assign(globalThis, { apart: actions });

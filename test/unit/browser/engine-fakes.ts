@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { EnginePort, WaitableLocks } from "../../../browser/engine-ports.ts";
 import { EngineWorker } from "../../../browser/engine-worker.ts";
-import { AshoreError } from "../../../protocol/errors.ts";
+import type { AshoreError } from "../../../protocol/errors.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
 import type { Clock, EngineHost, HostedModel, LoadOptions, ModelBytes } from "../../../runtime/ports.ts";
 

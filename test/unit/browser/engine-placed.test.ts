@@ -89,12 +89,17 @@ describe("where a service worker has a model computed", () => {
     expect(host.wouldMove?.(await load(HEAVY), HEAVY)).toBe(false);
   });
 
-  test("it would not move anything while no page has lent a worker, and asks again later", async () => {
+  test("it would not move anything where pages twice had no worker to lend, and asks again later", async () => {
     const { host, state, clock, load } = service();
     state.hasPages = false;
+    // A tab may have closed just then.
+    expect(host.wouldMove?.(await load(HEAVY), HEAVY)).toBe(true);
     const model = await load(HEAVY);
     expect(host.wouldMove?.(model, HEAVY)).toBe(false);
     clock.advance(LIMITS.crashMemoryMs);
+    expect(host.wouldMove?.(model, HEAVY)).toBe(true);
+    state.hasPages = true;
+    await load(HEAVY);
     expect(host.wouldMove?.(model, HEAVY)).toBe(true);
   });
 

@@ -87,7 +87,7 @@ describe("a worker lent by a page", () => {
     const { pages, lend } = lending({}, {});
     expect(await lend()).toBeDefined();
     const words = await Promise.all(pages.map((page) => page.word()));
-    expect(words.toSorted()).toEqual(["leave", "take"]);
+    expect(new Set(words)).toEqual(new Set(["leave", "take"]));
     expect(pages[0]?.wanted).toEqual({ ashore: 1, type: "engine-wanted", model: "m", version: 3, server: "https://models.example", scope: "/app/", owner: "life" });
   });
 
