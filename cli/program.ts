@@ -6,7 +6,9 @@ import { inspectCommand } from "./inspect.ts";
 import type { Io } from "./io.ts";
 import { keysCommand } from "./keys.ts";
 import { publishCommand } from "./publish.ts";
+import { renewCommand } from "./renew.ts";
 import { serveCommand } from "./serve.ts";
+import { tokensCommand } from "./tokens.ts";
 import { verifyCommand } from "./verify.ts";
 
 /** Faults of the command line itself, rather than of the work: exit status 2. */
@@ -29,7 +31,7 @@ export async function runCli(argv: readonly string[], { io, version }: Environme
     // Its own --version stands before a command's name only: behind it, it is `publish --version N`.
     .enablePositionalOptions()
     .addHelpText("after", "\nExit status: 0 done, 1 failed, 2 wrong use. Each command has its own --help.");
-  for (const command of [serveCommand, publishCommand, edgeCommand, inspectCommand, verifyCommand, gcCommand, keysCommand]) program.addCommand(command(io));
+  for (const command of [serveCommand, publishCommand, edgeCommand, inspectCommand, verifyCommand, gcCommand, keysCommand, renewCommand, tokensCommand]) program.addCommand(command(io));
   silenceExits(program, io);
   if (argv.length === 0) {
     io.err(program.helpInformation().trimEnd());

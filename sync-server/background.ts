@@ -1,7 +1,7 @@
 import type { Log } from "../edge/index.ts";
 import { asAshoreError } from "../protocol/errors.ts";
 import type { Clock } from "./ports.ts";
-import type { Signer } from "./sign/index.ts";
+import { expiringElsewhere, expiryText, type Signer } from "./sign/index.ts";
 import type { WithSignal } from "./with-signal.ts";
 
 export interface Background {
@@ -12,10 +12,25 @@ export interface Background {
 
 const RENEW_CHECK_MS = 10 * 60_000;
 
-/** Signs again what is past half of its life, until the signal is aborted. */
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * Signs again what is past half of its life, until the signal is aborted; of what expires within 30 days and is signed
+ * elsewhere the log tells every day.
+ */
 export async function keepSigned(signer: Signer, { clock, log, signal }: Background, onSigned: () => void): Promise<void> {
+  const told = new Map<string, string>();
   await repeatedly({ clock, log, signal }, "renewing signatures", () => RENEW_CHECK_MS, async () => {
-    const { changed } = await signer.renewIfDue({ signal });
+    const { changed, state } = await signer.renewIfDue({ signal });
+    const now = clock.now();
+    for (const { role, expires } of expiringElsewhere(state.ages, now)) {
+      const day = `${expires} ${Math.floor((expires - now) / DAY_MS)}`;
+      if (told.get(role) === day) continue;
+      told.set(role, day);
+      const message = `${expiryText({ role, expires }, now)}; its keys are not here: "ashore renew --prepare FILE" writes what they must sign`;
+      if (expires > now) log.warn({}, message);
+      else log.error({}, message);
+    }
     if (!changed) return;
     log.info({}, "signed again what was past half of its life");
     onSigned();

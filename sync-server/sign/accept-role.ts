@@ -52,7 +52,7 @@ export async function acceptRole({ role, bytes, storage, lifetimes, ...options }
     await assertPresent(targets, targetsIn(found), storage, signal);
     const dating = { lifetimes: { ...LIFETIMES, ...lifetimes }, now: clock.now() };
     const { snapshot, timestamp } = before.root.signed.roles;
-    await publish([{ roles: new Map([[role, { version, bytes }]]), snapshot: nextSnapshot(before, [snapshot], dating), timestamp: nextTimestamp(before, [timestamp], dating) }]);
+    await publish([(at) => ({ roles: new Map([[role, { version, bytes }]]), snapshot: nextSnapshot(at, [snapshot], dating), timestamp: nextTimestamp(at, [timestamp], dating) })]);
     return { changed: true, version };
   });
 }

@@ -86,9 +86,9 @@ async function sign(keys: readonly SigningKey[], role: string, { signed, signers
 }
 
 function missingKeys(role: string, threshold: number, count: number, locked: number): AshoreError {
-  const keys = `${threshold} ${threshold === 1 ? "key" : "keys"} must sign for "${role}", and ${count} can here`;
+  const keys = `"${role}" must be signed by ${threshold} ${threshold === 1 ? "key" : "keys"}, and ${count === 0 ? "none" : `only ${count}`} signed or can sign here`;
   if (count + locked >= threshold) return new AshoreError("KEY_LOCKED", `${keys}: the others are encrypted. Set ASHORE_KEY_PASSPHRASE, or name a file by --passphrase-file.`);
-  return new AshoreError("KEY_MISSING", `${keys}. Sign where the keys are (ashore keys ... --prepare FILE writes what is to be signed), or bring the key files here.`);
+  return new AshoreError("KEY_MISSING", `${keys}. Sign where the keys are ("ashore keys ... --prepare FILE" writes what is to be signed), or bring the key files here.`);
 }
 
 /** Metadata as it is published. */

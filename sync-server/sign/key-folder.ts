@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { AshoreError } from "../../protocol/errors.ts";
 import { nodeFiles, type SignerFiles } from "./signer-files.ts";
 import { parseKeyFile, type SigningKey, type Unlocked } from "./signing-key.ts";
 
 /** How public halves are named, beside which a folder of keys may lie. */
-const PUBLIC_SUFFIX = ".pub.json";
+export const PUBLIC_SUFFIX = ".pub.json";
 
 export interface KeyFolderOptions {
   readonly files?: SignerFiles | undefined;
@@ -32,7 +33,14 @@ export function openKeyFolder(folder: string, { files = nodeFiles, passphrase = 
   };
 }
 
-function passphraseOfEnvironment(): string | undefined {
+/** One key file, anywhere. @throws KEY_MISSING where there is none, STORE_CORRUPT */
+export async function readKeyFile(path: string, { files = nodeFiles, passphrase = passphraseOfEnvironment() }: KeyFolderOptions = {}): Promise<SigningKey> {
+  const bytes = await files.read(path);
+  if (bytes === undefined) throw new AshoreError("KEY_MISSING", `There is no key file ${path}.`);
+  return parseKeyFile(bytes, path, passphrase, new Map());
+}
+
+export function passphraseOfEnvironment(): string | undefined {
   const passphrase = process.env["ASHORE_KEY_PASSPHRASE"];
   return passphrase === "" ? undefined : passphrase;
 }

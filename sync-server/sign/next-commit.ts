@@ -7,6 +7,9 @@ import { lifetimeOf, type Lifetimes } from "./lifetimes.ts";
 import { planSigning } from "./plan.ts";
 import type { Repository, RepositoryRole } from "./repository.ts";
 
+/** What follows a state of the repository. */
+export type Step = (before: Repository) => Commit;
+
 /** When new metadata is made, and how long it is good for. */
 export interface Dating {
   readonly lifetimes: Lifetimes;

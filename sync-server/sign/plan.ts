@@ -1,3 +1,4 @@
+import { printExpiry } from "../../protocol/tuf/index.ts";
 import { isDue, lifetimeOf, type Lifetimes } from "./lifetimes.ts";
 
 export interface RoleAge {
@@ -14,6 +15,29 @@ export interface RoleAge {
  */
 export function dueRoles(ages: readonly RoleAge[], lifetimes: Lifetimes, now: number): ReadonlySet<string> {
   return new Set(ages.filter(({ role, expires, signable }) => signable && isDue(expires, lifetimeOf(role, lifetimes), now)).map(({ role }) => role));
+}
+
+/** Likewise of what is signed elsewhere. The snapshot and the timestamp are the server's own, and never signed elsewhere. */
+export function offlineDue(ages: readonly RoleAge[], lifetimes: Lifetimes, now: number): readonly string[] {
+  const elsewhere = ages.filter(({ role, signable }) => !signable && role !== "snapshot" && role !== "timestamp");
+  return elsewhere.filter(({ role, expires }) => isDue(expires, lifetimeOf(role, lifetimes), now)).map(({ role }) => role);
+}
+
+const DAY = 24 * 3_600_000;
+/** How long before its end people are told of metadata that only they can sign again. */
+const NOTICE_MS = 30 * DAY;
+
+/** What expires within 30 days, or has, and cannot be signed again here; the first to expire first. */
+export function expiringElsewhere(ages: readonly RoleAge[], now: number): readonly RoleAge[] {
+  return ages.filter(({ signable, expires }) => !signable && expires - now < NOTICE_MS).toSorted((a, b) => a.expires - b.expires);
+}
+
+/** For people: `"root" expires in 12 days, at 2030-01-13T00:00:00Z`. */
+export function expiryText({ role, expires }: Pick<RoleAge, "role" | "expires">, now: number): string {
+  const left = expires - now;
+  const days = Math.floor(left / DAY);
+  const when = left <= 0 ? "expired" : `expires in ${days >= 2 ? `${days} days` : `${Math.floor(left / (DAY / 24))} hours`}`;
+  return `"${role}" ${when}, at ${printExpiry(expires)}`;
 }
 
 export interface SigningPlan {

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
 import type { Clock, WithSignal } from "../ports.ts";
-import { sealCommit, TIMESTAMP_FILE, writeSealed, type Commit, type SealedFile, type WriteContext } from "./commit.ts";
+import { sealCommit, TIMESTAMP_FILE, writeSealed, type SealedFile, type WriteContext } from "./commit.ts";
 import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
+import type { Step } from "./next-commit.ts";
 import { proveRepository, readRepository, refused, type Repository } from "./repository.ts";
 import { nodeFiles, replaceFile, type SignerFiles } from "./signer-files.ts";
 import { withSignerLock } from "./signer-lock.ts";
@@ -40,7 +41,7 @@ export interface Session {
    * @returns the repository after them
    * @throws what sealing and proving throw: then nothing was written
    */
-  publish(steps: readonly Commit[], newKeys?: readonly NewKeyFile[]): Promise<Repository>;
+  publish(steps: readonly Step[], newKeys?: readonly NewKeyFile[]): Promise<Repository>;
   /** Writes key files alone. */
   writeKeys(newKeys: readonly NewKeyFile[]): Promise<void>;
 }
@@ -57,6 +58,8 @@ export interface NewKeyFile extends NewKey {
 export async function inSession<T>(place: Place, signal: WithSignal, work: (session: Session) => Promise<T>): Promise<T> {
   const { dataDir, clock, files, keyFolder } = place;
   try {
+    // Nothing is made in a folder that holds no repository, not even a lock.
+    await assertThere(place);
     return await withSignerLock(dataDir, clock, async (lock) => {
       const before = await readExisting(place);
       const keys = await keyFolder.read();
@@ -86,12 +89,12 @@ export async function inSession<T>(place: Place, signal: WithSignal, work: (sess
 }
 
 /** Everything of the steps, signed, and what a device will find after each of them. */
-async function seal({ dataDir, files }: Place, before: Repository, keys: readonly SigningKey[], steps: readonly Commit[]): Promise<{ readonly sealed: readonly SealedFile[]; readonly after: Repository }> {
+async function seal({ dataDir, files }: Place, before: Repository, keys: readonly SigningKey[], steps: readonly Step[]): Promise<{ readonly sealed: readonly SealedFile[]; readonly after: Repository }> {
   const written = new Map<string, Uint8Array<ArrayBuffer>>();
   const sealed: SealedFile[] = [];
   let after = before;
   for (const step of steps) {
-    for (const file of await sealCommit(keys, step)) {
+    for (const file of await sealCommit(keys, step(after))) {
       sealed.push(file);
       written.set(file.name, file.bytes);
     }
@@ -100,11 +103,17 @@ async function seal({ dataDir, files }: Place, before: Repository, keys: readonl
   return { sealed, after };
 }
 
-/** @throws STORE_CORRUPT, also where the repository has gone */
-export async function readExisting({ dataDir, files }: Place): Promise<Repository> {
-  const repository = await readRepository(dataDir, files);
-  if (repository === undefined) throw new AshoreError("STORE_CORRUPT", `${join(dataDir, "metadata", TIMESTAMP_FILE)} is gone. Bring it back from a backup.`);
-  return repository;
+/** @throws STORE_CORRUPT, also where there is no repository */
+export async function readExisting(place: Place): Promise<Repository> {
+  return (await readRepository(place.dataDir, place.files)) ?? absent(place);
+}
+
+async function assertThere(place: Place): Promise<void> {
+  if ((await place.files.read(join(place.dataDir, "metadata", TIMESTAMP_FILE))) === undefined) absent(place);
+}
+
+function absent({ dataDir }: Place): never {
+  throw new AshoreError("STORE_CORRUPT", `${join(dataDir, "metadata", TIMESTAMP_FILE)} is not there. Bring it back from a backup; where there never was one, "ashore keys init" makes the first.`);
 }
 
 /** Asserts that this process still holds the lock, and that nobody signed in spite of it. */

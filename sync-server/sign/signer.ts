@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
 import { canonicalJson } from "../../protocol/tuf/index.ts";
+import { agesOf } from "./ages.ts";
 import { hasSigners, holdsSigners } from "./commit.ts";
 import { composeTargets, type SignedTarget, type SignedTargets } from "./compose.ts";
 import { createRepository } from "./create-repository.ts";
@@ -17,6 +18,8 @@ import { assertPaths } from "./target-paths.ts";
 export interface SignerOptions extends SessionOptions, WithSignal {
   /** Default {@link LIFETIMES}. */
   readonly lifetimes?: Partial<Lifetimes> | undefined;
+  /** Makes no first metadata; there must be some. Default false. */
+  readonly existing?: boolean | undefined;
 }
 
 export interface RoleState {
@@ -32,6 +35,8 @@ export interface SignedState {
   readonly versions: { readonly root: number; readonly timestamp: number; readonly snapshot: number };
   /** `targets` and every role delegated to (`publisher`, `serving`), by name. */
   readonly roles: ReadonlyMap<string, RoleState>;
+  /** What expires when, and whether enough of its keys are in this folder. */
+  readonly ages: readonly RoleAge[];
 }
 
 /** The targets of each role, to be changed in place. */
@@ -68,7 +73,7 @@ export async function openSigner(options: SignerOptions): Promise<Signer> {
   const place = placeOf(options);
   const { dataDir, clock, files, keyFolder } = place;
   const lifetimes = { ...LIFETIMES, ...options.lifetimes };
-  const { root } = await openRepository(place, lifetimes, options);
+  const { root } = options.existing === true ? await readExisting(place) : await openRepository(place, lifetimes, options);
   const keys = await keyFolder.read();
   const signers = root.signed.roles.timestamp;
   if (holdsSigners(keys, signers) && !hasSigners(keys, signers)) {
@@ -77,7 +82,7 @@ export async function openSigner(options: SignerOptions): Promise<Signer> {
 
   async function sign({ before, publish }: Session, roles: ReadonlySet<string>, targets: ReadonlyMap<string, SignedTargets>): Promise<Repository> {
     const change = composeCommit(before, roles, targets, { lifetimes, now: clock.now() });
-    return change === undefined ? before : publish([change]);
+    return change === undefined ? before : publish([() => change]);
   }
 
   return {
@@ -120,10 +125,12 @@ function signedOf({ before, keys }: Session, after: Repository): Signed {
   return { changed: after.timestamp.signed.version !== before.timestamp.signed.version, state: stateOf(after, keys) };
 }
 
-function stateOf({ root, timestamp, snapshot, roles }: Repository, keys: readonly SigningKey[]): SignedState {
+function stateOf(repository: Repository, keys: readonly SigningKey[]): SignedState {
+  const { root, timestamp, snapshot, roles } = repository;
   return {
     versions: { root: root.signed.version, timestamp: timestamp.signed.version, snapshot: snapshot.signed.version },
     roles: new Map([...roles].map(([name, role]) => [name, { version: role.metadata?.signed.version ?? 0, targets: targetsIn(role), signable: hasSigners(keys, role.signers) }])),
+    ages: agesOf(repository, keys),
   };
 }
 
@@ -141,11 +148,4 @@ function draftOf({ before, keys }: Session, drafts: Map<string, Map<string, Sign
 function differs(draft: SignedTargets, role: RepositoryRole | undefined): boolean {
   const form = (targets: SignedTargets): Uint8Array => canonicalJson(composeTargets({ version: 1, expires: 0 }, targets));
   return Buffer.compare(form(draft), form(targetsIn(role))) !== 0;
-}
-
-function agesOf({ root, timestamp, snapshot, roles }: Repository, keys: readonly SigningKey[]): readonly RoleAge[] {
-  const top = (role: "root" | "timestamp" | "snapshot", expires: number): RoleAge => ({ role, expires, signable: hasSigners(keys, root.signed.roles[role]) });
-  const ages = [top("root", root.signed.expires), top("timestamp", timestamp.signed.expires), top("snapshot", snapshot.signed.expires)];
-  for (const [role, { metadata, signers }] of roles) if (metadata !== undefined) ages.push({ role, expires: metadata.signed.expires, signable: hasSigners(keys, signers) });
-  return ages;
 }

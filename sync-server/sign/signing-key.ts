@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import * as v from "valibot";
 import { toHex } from "../../protocol/digest.ts";
 import { AshoreError } from "../../protocol/errors.ts";
@@ -23,6 +24,8 @@ export interface SigningKey {
   /** What the key was made for, if anything; which roles it signs for is for the metadata to say, by key id. */
   readonly role: string | undefined;
   readonly public: PublicKey;
+  /** The name of its file; undefined where it was just made. */
+  readonly file: string | undefined;
   /** True where the private half is encrypted and no passphrase was given. */
   readonly locked: boolean;
   /** A signature as metadata carries it, in hexadecimal. @throws KEY_LOCKED */
@@ -57,7 +60,7 @@ export async function newKey({ role, development = false, passphrase }: NewKeyOp
     private: passphrase === undefined ? pem("PRIVATE KEY", pkcs8) : await encryptPrivate(new Uint8Array(pkcs8), passphrase, publicKey.public),
   };
   return {
-    key: { keyid, role, public: publicKey, locked: false, sign: signing(() => Promise.resolve(pair.privateKey)) },
+    key: { keyid, role, public: publicKey, file: undefined, locked: false, sign: signing(() => Promise.resolve(pair.privateKey)) },
     bytes: new TextEncoder().encode(`${JSON.stringify(file, null, 2)}\n`),
   };
 }
@@ -74,9 +77,9 @@ export async function parseKeyFile(bytes: Uint8Array, path: string, passphrase: 
     const { private: secret, public: spki, role } = v.parse(keyFileSchema, JSON.parse(new TextDecoder().decode(bytes)));
     const publicKey: PublicKey = { ...KIND, public: spki };
     const keyid = await keyIdOf(publicKey);
-    if (typeof secret !== "string") return { keyid, role, public: publicKey, locked: passphrase === undefined, sign: signing(() => unlock(secret, { path, spki, passphrase, unlocked })) };
+    if (typeof secret !== "string") return { keyid, role, public: publicKey, file: basename(path), locked: passphrase === undefined, sign: signing(() => unlock(secret, { path, spki, passphrase, unlocked })) };
     const plain = await importPrivate(ofPem(secret));
-    return { keyid, role, public: publicKey, locked: false, sign: signing(() => Promise.resolve(plain)) };
+    return { keyid, role, public: publicKey, file: basename(path), locked: false, sign: signing(() => Promise.resolve(plain)) };
   } catch (cause) {
     throw new AshoreError("STORE_CORRUPT", `${path} is not a key file (PKCS#8 in PEM, ECDSA P-256). Bring it back from a backup.`, { cause: cause instanceof v.ValiError ? new Error(cause.message) : undefined });
   }

@@ -2,10 +2,12 @@ import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createTrust, type TrustNews } from "../../../runtime/trust/index.ts";
+import type { TrustNews } from "../../../runtime/trust/index.ts";
 import { initKeys, openSigner, type SignerFiles } from "../../../sync-server/sign/index.ts";
 import { nodeFiles } from "../../../sync-server/sign/signer-files.ts";
-import { encode, MemoryRecords, SERVER, sha256, TestClock } from "../tuf/test-repository.ts";
+import { encode, MemoryRecords, sha256, TestClock } from "../tuf/test-repository.ts";
+import { failingFiles } from "./failing-files.ts";
+import { folderDevice } from "./folder-device.ts";
 
 let base: string;
 beforeAll(async () => {
@@ -16,38 +18,8 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 const clock = new TestClock();
 const target = (content: string) => ({ sha256: sha256(encode(content)), length: encode(content).length });
 
-/** A disk whose power goes at the effect after `left` more; `torn` leaves half of what was being written. */
-function failingFiles(left: number, torn: boolean): SignerFiles & { readonly died: () => boolean } {
-  let died = false;
-  const effect = async (run: () => Promise<void>, half?: () => Promise<void>): Promise<void> => {
-    if (died || left-- <= 0) {
-      if (!died && torn) await half?.();
-      died = true;
-      throw new Error("the power is off");
-    }
-    await run();
-  };
-  return {
-    died: () => died,
-    read: nodeFiles.read,
-    list: nodeFiles.list,
-    makeFolder: (path, mode) => effect(() => nodeFiles.makeFolder(path, mode)),
-    write: (path, bytes, mode) => effect(() => nodeFiles.write(path, bytes, mode), () => nodeFiles.write(path, bytes.subarray(0, bytes.length >> 1), mode)),
-    rename: (from, to) => effect(() => nodeFiles.rename(from, to)),
-    syncFolder: (path) => effect(() => nodeFiles.syncFolder(path)),
-  };
-}
-
 async function poll(dataDir: string, store = new MemoryRecords()): Promise<TrustNews & { paths: string[] }> {
-  const trust = createTrust({
-    server: SERVER,
-    store,
-    clock,
-    fetch: async (url) => {
-      const bytes = await readFile(join(dataDir, new URL(url).pathname)).catch(() => undefined);
-      return bytes === undefined ? new Response("", { status: 404 }) : new Response(bytes);
-    },
-  });
+  const trust = folderDevice(dataDir, { clock, store });
   const news = await trust.poll();
   return { ...news, paths: [...(await trust.list("models/")), ...(await trust.list("serving/"))].map(({ path }) => path) };
 }

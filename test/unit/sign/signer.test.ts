@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createTrust, type Trust } from "../../../runtime/trust/index.ts";
+import type { Trust } from "../../../runtime/trust/index.ts";
 import { initKeys, openSigner, type Signer, type SignerOptions } from "../../../sync-server/sign/index.ts";
 import { nodeFiles } from "../../../sync-server/sign/signer-files.ts";
 import { systemClock } from "../../../sync-server/system-clock.ts";
 import { consistentTargetPath } from "../../../protocol/tuf/index.ts";
-import { DAY, encode, MemoryRecords, SERVER, sha256, TestClock } from "../tuf/test-repository.ts";
+import { DAY, encode, MemoryRecords, sha256, TestClock } from "../tuf/test-repository.ts";
+import { folderDevice } from "./folder-device.ts";
 
 let dataDir: string;
 const clock = new TestClock();
@@ -21,18 +22,7 @@ async function open(options: Partial<SignerOptions> = {}): Promise<Signer> {
   return openSigner({ dataDir, clock, ...options });
 }
 
-/** A device whose server is the data folder. */
-function device(store = new MemoryRecords(), deviceClock = clock): Trust {
-  return createTrust({
-    server: SERVER,
-    store,
-    clock: deviceClock,
-    fetch: async (url) => {
-      const bytes = await readFile(join(dataDir, new URL(url).pathname)).catch(() => undefined);
-      return bytes === undefined ? new Response("", { status: 404 }) : new Response(bytes);
-    },
-  });
-}
+const device = (store = new MemoryRecords(), deviceClock = clock): Trust => folderDevice(dataDir, { store, clock: deviceClock });
 
 const target = (content: string, custom?: Record<string, unknown>) => ({ sha256: sha256(encode(content)), length: encode(content).length, ...(custom && { custom }) });
 const PATH = "models/digits/1/manifest.json";
