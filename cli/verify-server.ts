@@ -11,6 +11,7 @@ import { parseTensorIndex } from "../protocol/tensor-index.ts";
 import type { Clock, FetchPort, RecordStore, WithSignal } from "../runtime/ports.ts";
 import { memoryRecords } from "../runtime/store/index.ts";
 import { blobsOf } from "../runtime/sync/index.ts";
+import { expiryText, isOverdue } from "../sync-server/sign/index.ts";
 import { createTrust, download, type Trust, type TrustedTarget } from "../runtime/trust/index.ts";
 
 export interface VerifyOptions extends WithSignal {
@@ -62,6 +63,8 @@ export interface VerifyReport {
   readonly roles: readonly VerifiedRole[];
   readonly models: readonly VerifiedModel[];
   readonly faults: readonly Fault[];
+  /** Roles that should have been signed again, one sentence each; nothing is wrong with them yet. */
+  readonly warnings: readonly string[];
   /** What could not be looked at and is not wrong, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -91,7 +94,8 @@ export async function verifyServer(options: VerifyOptions): Promise<VerifyReport
     if (model !== undefined) models.push(model);
   }
   const first = root ?? (await download(fetch, `${server}/metadata/1.root.json`, { maxBytes: LIMITS.rootBytes, clock, signal })).bytes;
-  return { server, root: { digest: await digestOf(first), given: root !== undefined }, roles: rolesOf(records), models, faults, notes };
+  const roles = rolesOf(records);
+  return { server, root: { digest: await digestOf(first), given: root !== undefined }, roles, models, faults, warnings: warningsOf(roles, clock.now()), notes };
 }
 
 async function verifyModel(trust: Trust, target: TrustedTarget, blobs: BlobCheck, faults: Fault[], { signal, onProgress }: VerifyOptions): Promise<VerifiedModel> {
@@ -195,6 +199,11 @@ function recording(inner: RecordStore): { readonly store: RecordStore; readonly 
       },
     },
   };
+}
+
+function warningsOf(roles: readonly VerifiedRole[], now: number): string[] {
+  const dated = roles.map(({ role, expires }) => ({ role, expires: Date.parse(expires) }));
+  return dated.filter(({ role, expires }) => isOverdue(role, expires, now)).map((age) => `${expiryText(age, now)}; devices take no news after that. It should have been signed again.`);
 }
 
 /** The metadata that was proved, in the order of trust: root first. */

@@ -24,7 +24,7 @@ export function verifyCommand(io: Io): Command {
     });
 }
 
-function printReport(io: Io, { server, root, roles, models, faults, notes }: VerifyReport): void {
+function printReport(io: Io, { server, root, roles, models, faults, warnings, notes }: VerifyReport): void {
   printLine(io, server);
   printLine(io, `  root ${root.digest}${root.given ? ", as given" : ", taken on trust: compare it, or pass --root"}`);
   printLine(io, "\n  signed metadata");
@@ -39,6 +39,7 @@ function printReport(io: Io, { server, root, roles, models, faults, notes }: Ver
     ]);
     printTable(io, rows, "    ");
   }
+  for (const warning of warnings) printLine(io, `  WARNING ${warning}`);
   for (const note of notes) printLine(io, `  note: ${note}`);
   for (const { where, code, message } of faults) printLine(io, `  FAULT ${where}: ${code}: ${message}`);
   if (faults.length === 0) printLine(io, "\n  every signature, digest and size is right");

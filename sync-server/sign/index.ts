@@ -4,7 +4,7 @@ export type { SignedTarget, SignedTargets } from "./compose.ts";
 export { describeDocument } from "./describe-document.ts";
 export { initKeys, type DevelopmentRole, type InitKeysOptions, type InitKeysResult } from "./init-keys.ts";
 export { openKeyFolder, readKeyFile, type KeyFolder, type KeyFolderOptions } from "./key-folder.ts";
-export { LIFETIMES, lifetimeOf, PUBLISHER_PREFIX, type Lifetimes } from "./lifetimes.ts";
+export { isOverdue, PUBLISHER_PREFIX, type Lifetimes } from "./lifetimes.ts";
 export { listKeys, type ListedKey, type ListedKeys, type ListedRole } from "./list-keys.ts";
 export { newKeyFiles, type NewKeyFilesOptions } from "./new-key-files.ts";
 export { expiringElsewhere, expiryText, type RoleAge } from "./plan.ts";

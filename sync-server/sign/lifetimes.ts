@@ -34,3 +34,14 @@ export function lifetimeOf(role: string, lifetimes: Lifetimes): number {
 export function isDue(expires: number, lifetime: number, now: number): boolean {
   return expires - now < lifetime / 2;
 }
+
+/** How long before its end people are told of metadata that only they can sign again. */
+export const NOTICE_MS = 30 * DAY;
+
+/**
+ * So near its end that whoever signs it should have done so: within 30 days, and past three quarters of its life. For who does
+ * not know whether somebody is about to; what is signed by a server never comes so far.
+ */
+export function isOverdue(role: string, expires: number, now: number): boolean {
+  return expires - now < Math.min(NOTICE_MS, lifetimeOf(role, LIFETIMES) / 4);
+}

@@ -1,5 +1,5 @@
 import { printExpiry } from "../../protocol/tuf/index.ts";
-import { isDue, lifetimeOf, type Lifetimes } from "./lifetimes.ts";
+import { isDue, lifetimeOf, NOTICE_MS, type Lifetimes } from "./lifetimes.ts";
 
 export interface RoleAge {
   readonly role: string;
@@ -24,8 +24,6 @@ export function offlineDue(ages: readonly RoleAge[], lifetimes: Lifetimes, now: 
 }
 
 const DAY = 24 * 3_600_000;
-/** How long before its end people are told of metadata that only they can sign again. */
-const NOTICE_MS = 30 * DAY;
 
 /** What expires within 30 days, or has, and cannot be signed again here; the first to expire first. */
 export function expiringElsewhere(ages: readonly RoleAge[], now: number): readonly RoleAge[] {
