@@ -1,55 +1,71 @@
 import { basename, resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { createThreadedEngineHost } from "../edge/index.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import { isVersion, modelName, versionOfFolder, type Version } from "../protocol/names.ts";
-import { publishVersion, type BuildProgress } from "../sync-server/publish/index.ts";
+import { publishVersion, type BuildProgress, type PublishOptions, type PublishRequest, type PublishResult, type SentResult } from "../sync-server/publish/index.ts";
 import { initKeys, openSigner } from "../sync-server/sign/index.ts";
 import { createFolderStorage } from "../sync-server/storage/index.ts";
 import { systemClock } from "../sync-server/system-clock.ts";
 import type { Io } from "./io.ts";
+import { passphraseOption, readPassphrase } from "./passphrase.ts";
+import { PUBLISHER_FOLDER, publishToServer, type RemoteFlags } from "./publish-to.ts";
 import { bytesText, printJson, printLine } from "./print.ts";
 
-interface PublishFlags {
+interface PublishFlags extends Omit<RemoteFlags, "to"> {
   readonly model: string;
   readonly version?: string;
   readonly min_version?: string;
   readonly allow_non_finite?: boolean;
   readonly data: string;
+  readonly to?: string;
   readonly json?: boolean;
 }
 
-/** `ashore publish`: import one version, test it, sign it; a server is not needed, and one on the same data folder notices. */
+/** `ashore publish`: import one version, test it, sign it, here or for a server elsewhere. */
 export function publishCommand(io: Io): Command {
   return new Command("publish")
-    .description("Import one version of a model, test it, and sign it. A running server with the same --data notices.")
+    .description("Import one version of a model, test it, and sign it: into a data folder, which a running server notices, or to a server that has none of the keys.")
     .argument("<folder>", "the version's files: a TensorFlow.js graph model or a SavedModel")
     .requiredOption("--model <name>", "the name of the model")
     .option("--version <number>", "the version; default: the folder's name, where that is a number")
     .option("--min_version <number>", "the lowest version that devices may run from now on")
     .option("--allow_non_finite", "publish a model that answers a finite input with NaN")
     .option("--data <folder>", "keys, metadata and blobs", ".ashore")
+    .addOption(new Option("--to <url>", "a server that takes what is signed here with keys of your own").conflicts("data"))
+    .option("--token <token>", "with --to: what `ashore tokens add` printed on the server (default: the environment's ASHORE_TOKEN)")
+    .option("--keys <folder>", "with --to: the publisher's keys", `${PUBLISHER_FOLDER}/keys`)
+    .option("--root <file>", "with --to: the root metadata to trust; without it the server's first root is pinned")
+    .addOption(passphraseOption())
     .option("--json", "print JSON")
-    .action(async (folder: string, flags: PublishFlags) => {
+    .action(async (folder: string, { to, ...flags }: PublishFlags) => {
       const source = resolve(io.cwd, folder);
       const model = modelName(flags.model);
       const version = flags.version === undefined ? versionNamed(source) : versionFlag("version", flags.version);
       const minVersion = flags.min_version === undefined ? undefined : versionFlag("min_version", flags.min_version);
-      const dataDir = resolve(io.cwd, flags.data);
-      const { created } = await initKeys(dataDir);
-      if (created) io.err(`New keys were made in ${dataDir}/keys; they are for development.`);
-      const engine = createThreadedEngineHost();
-      try {
-        const ports = { storage: createFolderStorage(dataDir), signer: await openSigner({ dataDir, clock: systemClock }), clock: systemClock, engine };
-        const result = await publishVersion({ source, model, version, minVersion, allowNonFinite: flags.allow_non_finite }, ports, { signal: io.signal, onProgress: progressLines(io) });
-        for (const note of result.notes) io.err(note);
-        const digest = `sha256:${result.manifest.sha256}`;
-        if (flags.json === true) printJson(io, { model, version, outcome: result.outcome, digest, notes: result.notes });
-        else printLine(io, `${result.outcome === "published" ? "published" : "unchanged:"} ${model} ${version}  ${digest}`);
-      } finally {
-        await engine.close();
-      }
+      const request: PublishRequest = { source, model, version, minVersion, allowNonFinite: flags.allow_non_finite };
+      const options: PublishOptions = { signal: io.signal, onProgress: progressLines(io) };
+      const result: PublishResult & Partial<SentResult> = to === undefined ? await publishHere(io, flags, request, options) : await publishToServer(io, { to, ...flags }, request, options);
+      for (const note of result.notes) io.err(note);
+      const { outcome, notes, blobs } = result;
+      const digest = `sha256:${result.manifest.sha256}`;
+      if (blobs !== undefined && outcome === "published") io.err(`sent ${blobs.sent} blobs (${bytesText(blobs.sentBytes)}); ${blobs.held} were there`);
+      if (flags.json === true) printJson(io, { model, version, outcome, digest, notes, ...(blobs && { blobs }) });
+      else printLine(io, `${outcome === "published" ? "published" : "unchanged:"} ${model} ${version}  ${digest}`);
     });
+}
+
+async function publishHere(io: Io, { data, passphraseFile }: Pick<PublishFlags, "data" | "passphraseFile">, request: PublishRequest, options: PublishOptions): Promise<PublishResult> {
+  const dataDir = resolve(io.cwd, data);
+  const { created } = await initKeys(dataDir);
+  if (created) io.err(`New keys were made in ${dataDir}/keys; they are for development.`);
+  const engine = createThreadedEngineHost();
+  try {
+    const signer = await openSigner({ dataDir, clock: systemClock, passphrase: await readPassphrase(io, passphraseFile) });
+    return await publishVersion(request, { storage: createFolderStorage(dataDir), signer, clock: systemClock, engine }, options);
+  } finally {
+    await engine.close();
+  }
 }
 
 /** One line a phase, with its size where there is one. */
