@@ -43,6 +43,8 @@ const CLEAR = 2;
 
 export function createImprover({ manager, loader, remember, closing }: ImproverPorts): Improver {
   const { engine, clock, report } = loader;
+  /** Nobody waits for what is loaded here, and who follows a version's progress would take it for the version's own. */
+  const quietly: LoaderPorts = { ...loader, report: (event) => (event.type === "progress" ? undefined : report(event)) };
   const flights = singleFlight<"improve", void>();
   let last: Promise<unknown> = Promise.resolve();
   /** Backends that had no say on a version (missing, no memory): not tried again by this process. */
@@ -64,7 +66,9 @@ export function createImprover({ manager, loader, remember, closing }: ImproverP
       await step(loaded, AbortSignal.any([signal, loaded.gone]));
     } catch (thrown) {
       signal.throwIfAborted();
-      if (!loaded.gone.aborted) report({ type: "problem", model, version: loaded.servable.version, error: asAshoreError(thrown) });
+      const error = asAshoreError(thrown);
+      // That a device lacks a backend is no problem while another answers.
+      if (!loaded.gone.aborted && error.code !== "BACKEND_UNAVAILABLE") report({ type: "problem", model, version: loaded.servable.version, error });
     }
   }
 
@@ -125,7 +129,7 @@ export function createImprover({ manager, loader, remember, closing }: ImproverP
   async function load({ model, version, digest, manifest }: Servable, backend: Backend, prove: "self-test" | "warm-up", inferenceMs: number | undefined, signal: AbortSignal): Promise<Servable> {
     // What answers now was loaded, so there is a variant.
     const { variant } = chooseVariant(manifest, engine.backends)!;
-    return await loadOn(loader, { model, wanted: { version, digest }, manifest, variant, backend, prove, inferenceMs, signal });
+    return await loadOn(quietly, { model, wanted: { version, digest }, manifest, variant, backend, prove, inferenceMs, signal });
   }
 
   /** Puts `after` under the version, or closes it where the version went another way meanwhile. */
