@@ -23,26 +23,35 @@ export function parseStrictJson(bytes: Uint8Array, what: string): unknown {
 /** The first key that an object of valid JSON text has twice, compared after its escapes are resolved. */
 function duplicateKey(text: string): string | undefined {
   const open: (Set<string> | null)[] = [];
-  const string = /"(?:[^"\\]|\\.)*"/y;
   for (let at = 0; at < text.length; ) {
     const character = text[at];
     if (character === "{") open.push(new Set());
     else if (character === "[") open.push(null);
     else if (character === "}" || character === "]") open.pop();
     else if (character === '"') {
-      string.lastIndex = at;
-      const literal = string.exec(text)?.[0] ?? '""';
-      at += literal.length;
+      const end = stringEnd(text, at);
       const keys = open.at(-1);
-      if (!keys || !colonFollows(text, at)) continue;
-      const key = JSON.parse(literal) as string;
-      if (keys.has(key)) return key;
-      keys.add(key);
+      if (keys && colonFollows(text, end)) {
+        const key = JSON.parse(text.slice(at, end)) as string;
+        if (keys.has(key)) return key;
+        keys.add(key);
+      }
+      at = end;
       continue;
     }
     at++;
   }
   return undefined;
+}
+
+/** Behind the string that begins at `start`. No regular expression: on a string of megabytes its stack overflows. */
+function stringEnd(text: string, start: number): number {
+  for (let quote = start; ; ) {
+    quote = text.indexOf('"', quote + 1);
+    let slashes = 0;
+    while (text[quote - 1 - slashes] === "\\") slashes++;
+    if (slashes % 2 === 0) return quote + 1;
+  }
 }
 
 function colonFollows(text: string, from: number): boolean {

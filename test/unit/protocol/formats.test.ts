@@ -78,6 +78,12 @@ describe("strict JSON", () => {
   test("refuses bytes that are not UTF-8", () => {
     expect(codeOf(() => parseStrictJson(Uint8Array.of(0x22, 0xff, 0x22), "it"))).toBe("JSON_INVALID");
   });
+
+  test("reads strings of many megabytes, as keys and as values", () => {
+    const long = "\\\"x".repeat(4_000_000);
+    expect(codeOf(() => parseStrictJson(utf8(`{"a":"${long}","${long}":1}`), "it"))).toBe("none");
+    expect(codeOf(() => parseStrictJson(utf8(`{"${long}":1,"${long}":1}`), "it"))).toBe("JSON_INVALID");
+  });
 });
 
 describe("tensor index", () => {

@@ -1,7 +1,7 @@
 import { createInProcessEngineHost } from "../../../engine/in-process-host.ts";
 import { nodeClock } from "../../../edge/node-clock.ts";
 import { AshoreError } from "../../../protocol/errors.ts";
-import type { BlobStore, EngineHost, HostedModel, JournalStore, RecordStore, RuntimeEvent } from "../../../runtime/ports.ts";
+import type { BlobStore, Clock, EngineHost, HostedModel, JournalStore, RecordStore, RuntimeEvent } from "../../../runtime/ports.ts";
 import { createRuntime, type Runtime, type RuntimeOptions } from "../../../runtime/index.ts";
 import { memoryBlobs, memoryJournal, memoryRecords } from "../../../runtime/store/index.ts";
 import { createStaticFiles } from "../../../sync-server/routes/static-files.ts";
@@ -54,7 +54,7 @@ export interface Device {
   ask(x: number, path?: string): Promise<{ readonly status: number; readonly version: string | undefined; readonly y?: number; readonly error?: string }>;
 }
 
-export async function testDevice(server: TestServer, disk: Disk, { engine = createInProcessEngineHost({ backends: ["cpu"] }), ...options }: Partial<RuntimeOptions> & { readonly engine?: EngineHost } = {}): Promise<Device> {
+export async function testDevice(server: Pick<TestServer, "fetch">, disk: Disk, { engine = createInProcessEngineHost({ backends: ["cpu"] }), clock = nodeClock, ...options }: Partial<RuntimeOptions> & { readonly engine?: EngineHost; readonly clock?: Clock } = {}): Promise<Device> {
   const events: RuntimeEvent[] = [];
   const states: string[] = [];
   let waiters: (() => void)[] = [];
@@ -69,7 +69,7 @@ export async function testDevice(server: TestServer, disk: Disk, { engine = crea
     server: "http://server.test",
     pollSeconds: 3600,
     ...options,
-    ports: { ...disk, fetch: server.fetch, clock: nodeClock, random: (count) => crypto.getRandomValues(new Uint8Array(count)), engine, report },
+    ports: { ...disk, fetch: server.fetch, clock, random: (count) => crypto.getRandomValues(new Uint8Array(count)), engine, report },
   });
   const until: Device["until"] = async (fits) => {
     for (let at = 0; ; at++) {
