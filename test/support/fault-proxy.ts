@@ -12,16 +12,16 @@ export async function startFaultProxy(target: string): Promise<{
   readonly url: string;
   readonly requests: ReadonlyMap<string, number>;
   setFault(fault: Fault | undefined): void;
-  onRequest(listener: ((path: string) => void) | undefined): void;
+  onRequest(listener: ((path: string, method: string) => void) | undefined): void;
   close(): Promise<void>;
 }> {
   let fault: Fault | undefined;
-  let listener: ((path: string) => void) | undefined;
+  let listener: ((path: string, method: string) => void) | undefined;
   const requests = new Map<string, number>();
   const server = createServer((incoming: IncomingMessage, outgoing: ServerResponse) => {
     const path = incoming.url ?? "/";
     requests.set(path, (requests.get(path) ?? 0) + 1);
-    listener?.(path);
+    listener?.(path, incoming.method ?? "GET");
     const upstream = request(new URL(path, target), { method: incoming.method, headers: { ...incoming.headers, host: new URL(target).host } }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -38,7 +38,7 @@ export async function startFaultProxy(target: string): Promise<{
         const body = changed?.body ?? whole.body;
         const status = changed?.status ?? whole.status;
         const headers: Record<string, string | string[] | undefined> = { ...whole.headers, ...changed?.headers };
-        if (status !== 304) headers["content-length"] = String(body.length);
+        if (status !== 304 && incoming.method !== "HEAD") headers["content-length"] = String(body.length);
         outgoing.writeHead(status, headers);
         outgoing.end(status === 304 ? undefined : body);
       });
