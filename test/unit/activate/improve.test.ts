@@ -187,7 +187,7 @@ describe("a faster backend", () => {
     expect(open(b)).toEqual(["webgpu"]);
   });
 
-  test.each<[string, Partial<BenchOptions>, string, InferenceTimes | undefined]>([
+  test.each<[string, Partial<BenchOptions>, string | undefined, InferenceTimes | undefined]>([
     ["computes something else", { answer: ({ backend }) => (backend === "webgpu" ? 8 : 7) }, "SELF_TEST_FAILED", { webgpu: null }],
     ["dies", { onLoad: async (_, { backend }) => (backend === "webgpu" ? Promise.reject(new AshoreError("ENGINE_CRASHED", "dead")) : undefined) }, "ENGINE_CRASHED", { webgpu: null }],
     ["is missing", { onLoad: async (_, { backend }) => (backend === "webgpu" ? Promise.reject(new AshoreError("BACKEND_UNAVAILABLE", "no adapter")) : undefined) }, undefined, undefined],
