@@ -26,7 +26,10 @@ export function printChanged(io: Io, { published, made }: KeysChanged, json: boo
 /** What documents say, and which signatures they lack. */
 export function printAsked(io: Io, request: SigningRequest, documents: readonly RequestedDocument[] = request.documents): void {
   for (const document of documents) for (const line of describeDocument(document)) printLine(io, line);
-  const open = stillAsked(request);
-  if (open.size === 0) printLine(io, "enough keys signed everything");
-  for (const [role, thresholds] of open) for (const { keyids, threshold } of thresholds) printLine(io, `${role} still lacks ${threshold} of ${keyids.join(", ")}`);
+  const open = [...stillAsked(request)].flatMap(([role, all]) => all.map((asked) => ({ role, ...asked })));
+  if (open.every(({ outgoing }) => outgoing === true)) printLine(io, "enough keys signed everything");
+  for (const { role, keyids, threshold, outgoing } of open) {
+    const keys = `${threshold} of ${keyids.map((keyid) => keyid.slice(0, 12)).join(", ")}`;
+    printLine(io, outgoing === true ? `${role} should be signed by its old keys too, unless they are lost: ${keys}` : `${role} still lacks ${keys}`);
+  }
 }

@@ -1,7 +1,9 @@
 import { AshoreError } from "../../protocol/errors.ts";
+import type { RoleKeys } from "../../protocol/tuf/index.ts";
 import type { WithSignal } from "../ports.ts";
 import { agesOf } from "./ages.ts";
 import { hasSigners } from "./commit.ts";
+import { idsOf } from "./complete-root.ts";
 import { composeKeyDocuments, judgesOf, type Documents } from "./documents.ts";
 import { planSteps } from "./documents-plan.ts";
 import { passphraseOfEnvironment } from "./key-folder.ts";
@@ -57,7 +59,8 @@ export interface KeysPrepared {
 export async function changeKeys(options: ChangeKeysOptions, signal: WithSignal = {}): Promise<KeysChanged> {
   return inSession(placeOf(options), signal, async (session) => {
     const { documents, newKeys } = await compose(session, options);
-    const steps = await planSteps(session.before, documents, new Map(), datingOf(options));
+    const here = idsOf([...session.keys, ...newKeys.map(({ key }) => key)]);
+    const steps = await planSteps(session.before, documents, { signatures: new Map(), here }, datingOf(options));
     return { published: difference(session.before, await session.publish(steps, newKeys)), made: madeOf(newKeys) };
   });
 }
@@ -99,7 +102,8 @@ export async function applyRequest(request: SigningRequest, options: RepositoryO
     await assertSignatures(request, before);
     const documents = documentsOf(request);
     assertOnline(before, documents, keys);
-    const steps = await planSteps(before, documents, new Map(request.documents.map(({ role, signatures }) => [role, signatures])), datingOf(options));
+    const signatures = new Map(request.documents.map((document) => [document.role, document.signatures]));
+    const steps = await planSteps(before, documents, { signatures, here: idsOf(keys) }, datingOf(options));
     return { published: difference(before, await publish(steps)), made: undefined };
   });
 }
@@ -119,8 +123,9 @@ async function compose({ before, keys }: Session, options: ChangeKeysOptions): P
 }
 
 async function requestFor({ before, keys }: Session, documents: Documents, options: RepositoryOptions, newKeys: readonly SigningKey[]): Promise<SigningRequest> {
-  await planSteps(before, documents, new Map(), datingOf(options));
-  const { request } = await signRequest(composeRequest(before, documents), [...keys, ...newKeys].filter(({ locked }) => !locked));
+  const able = [...keys, ...newKeys].filter(({ locked }) => !locked);
+  await planSteps(before, documents, { signatures: new Map(), here: idsOf(able) }, datingOf(options));
+  const { request } = await signRequest(composeRequest(before, documents), able);
   return request;
 }
 
@@ -128,10 +133,14 @@ async function requestFor({ before, keys }: Session, documents: Documents, optio
 function assertOnline(before: Repository, documents: Documents, keys: readonly SigningKey[]): void {
   const { root } = judgesOf(before, documents);
   for (const role of ["snapshot", "timestamp"] as const) {
-    if (!hasSigners(keys, root.roles[role]) && hasSigners(keys, before.root.signed.roles[role])) {
+    if (!hasSigners(keys, root.roles[role]) && !sameKeys(root.roles[role], before.root.signed.roles[role])) {
       throw new AshoreError("FAILED_PRECONDITION", `Nothing could be published here any more: "${role}" is signed again every few days, and would need keys that are not in this folder. Let this folder make the key, or bring its file here first.`);
     }
   }
+}
+
+function sameKeys(a: RoleKeys, b: RoleKeys): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function documentsOf({ documents }: SigningRequest): Documents {

@@ -15,8 +15,10 @@ export interface Judges {
 }
 
 export interface Signers {
-  /** Each of these thresholds must be met: metadata that outlives a change of keys is signed by the old and by the new. */
-  readonly thresholds: readonly RoleKeys[];
+  /** Each of these thresholds must be met. */
+  readonly required: readonly RoleKeys[];
+  /** Who signed before, where the root changes that: signed by both, metadata is good before and after the root. They may be lost. */
+  readonly outgoing: RoleKeys | undefined;
   /** The public keys by id. */
   readonly keys: ReadonlyMap<string, PublicKey>;
 }
@@ -57,17 +59,24 @@ export function judgesOf(before: Repository, documents: Documents): Judges {
 
 /** @throws NOT_FOUND where nobody delegates to the role */
 export function signersOf(role: string, before: Repository, after: Judges): Signers {
-  if (isTopLevelRole(role)) return { thresholds: [before.root.signed.roles[role], after.root.roles[role]], keys: new Map([...before.root.signed.keys, ...after.root.keys]) };
+  if (isTopLevelRole(role)) {
+    const [old, next] = [before.root.signed.roles[role], after.root.roles[role]];
+    const changed = JSON.stringify(old) !== JSON.stringify(next);
+    const keys = new Map([...before.root.signed.keys, ...after.root.keys]);
+    // A root must be signed by the one before it (The Update Framework 5.3.4).
+    if (role === "root") return { required: changed ? [old, next] : [next], outgoing: undefined, keys };
+    return { required: [next], outgoing: changed ? old : undefined, keys };
+  }
   const delegation = after.targets.delegations.roles.find(({ name }) => name === role);
-  if (delegation !== undefined) return { thresholds: [delegation], keys: after.targets.delegations.keys };
+  if (delegation !== undefined) return { required: [delegation], outgoing: undefined, keys: after.targets.delegations.keys };
   const found = before.roles.get(role);
   if (found === undefined || found.delegator === "targets") throw new AshoreError("NOT_FOUND", `Nobody delegates to the role "${role}".`);
-  return { thresholds: [found.signers], keys: found.keys };
+  return { required: [found.signers], outgoing: undefined, keys: found.keys };
 }
 
-/** Whether metadata is signed as every one of the thresholds says. */
-export async function isSignedBy(metadata: Metadata<unknown>, { thresholds, keys }: Signers): Promise<boolean> {
-  for (const threshold of thresholds) {
+/** Whether metadata is signed as every one of the required thresholds says. */
+export async function isSignedBy(metadata: Metadata<unknown>, { required, keys }: Signers): Promise<boolean> {
+  for (const threshold of required) {
     const signed = await unlessRefused(async () => {
       await verifyThreshold(metadata, threshold, keys, "The metadata");
       return true;
@@ -82,7 +91,7 @@ export function parseSigned<Type extends "root" | "targets">(type: Type, signed:
   return parseMetadata(type, printMetadata(signed, new Map()), type === "root" ? `Root ${signed.version}` : `Targets metadata, version ${signed.version},`);
 }
 
-function targetsMetadata({ roles }: Repository): Metadata<Targets> {
+export function targetsMetadata({ roles }: Repository): Metadata<Targets> {
   const metadata = roles.get("targets")?.metadata;
   if (metadata === undefined) throw new AshoreError("STORE_CORRUPT", "The repository has no targets metadata; bring it back from a backup.");
   return metadata;

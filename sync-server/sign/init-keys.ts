@@ -53,7 +53,7 @@ async function makeMissingKeys(dataDir: string, files: SignerFiles, passphrase: 
   const signed = (await files.list(join(dataDir, "metadata"))).some((name) => name.endsWith(".json") && !name.startsWith("."));
   const missing = signed ? await missingOnline(dataDir, files, there) : DEVELOPMENT_ROLES.filter((role) => !keyids.has(role));
   if (signed && missing.length > 0) {
-    throw new AshoreError("KEY_MISSING", `${folder} lacks the keys of ${missing.join(", ")}, and ${dataDir} holds metadata that devices may trust already. Bring the keys back from a backup, or start with an empty folder.`);
+    throw new AshoreError("KEY_MISSING", `${folder} lacks the keys of ${missing.join(", ")}, and ${dataDir} holds metadata that devices may trust already. Bring the keys back from a backup; where the root's keys are left, "ashore keys rotate ROLE" replaces them.`);
   }
   if (missing.length > 0) await files.makeFolder(folder, 0o700);
   for (const role of missing) {

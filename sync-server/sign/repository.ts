@@ -25,6 +25,8 @@ export interface Repository {
   readonly snapshot: Metadata<Snapshot>;
   /** `targets` and every role delegated to, by name. */
   readonly roles: ReadonlyMap<string, RepositoryRole>;
+  /** True where the rest is still signed as the root before says: a change of keys was cut off, and is to be completed. */
+  readonly behindRoot: boolean;
 }
 
 /**
@@ -36,7 +38,28 @@ export async function readRepository(dataDir: string, files: SignerFiles): Promi
   if ((await files.read(join(folder, "timestamp.json"))) === undefined) return undefined;
   const root = await readNewestRoot(dataDir, files);
   if (root === undefined) throw corrupt(join(folder, metadataFileName("root", 1)), new Error("It is missing."));
-  return proveRepository(root, (name) => files.read(join(folder, name)), (name, cause) => corrupt(join(folder, name), cause));
+  const read = (name: string): Promise<Uint8Array<ArrayBuffer> | undefined> => files.read(join(folder, name));
+  try {
+    return await proveRepository(root, read, (name, cause) => corrupt(join(folder, name), cause));
+  } catch (error) {
+    const behind = await readBehind(root, read).catch(() => undefined);
+    if (behind === undefined) throw error;
+    return behind;
+  }
+}
+
+/** What the root before `newest` proves, where `newest` follows that one. */
+async function readBehind(newest: Metadata<Root>, read: (name: string) => Promise<Uint8Array<ArrayBuffer> | undefined>): Promise<Repository | undefined> {
+  const name = metadataFileName("root", newest.signed.version);
+  const bytes = await read(metadataFileName("root", newest.signed.version - 1));
+  if (bytes === undefined) return undefined;
+  const set = await TrustedSet.start(bytes, { now: Number.NEGATIVE_INFINITY });
+  const before = set.root;
+  await set.updateRoot(newest.bytes);
+  const found = await proveRepository(before, async (file) => (file === name ? undefined : read(file)), (_, cause) => asAshoreError(cause));
+  const targets = found.roles.get("targets");
+  const roles = targets === undefined ? found.roles : new Map([...found.roles, ["targets", { ...targets, signers: newest.signed.roles.targets, keys: newest.signed.keys }]]);
+  return { ...found, root: newest, roles, behindRoot: true };
 }
 
 /**
@@ -87,7 +110,7 @@ export async function proveRepository(
       ahead.push({ role: delegation.name, delegator: role, signers: delegation, keys, coverage: delegation, overruledBy });
     }
   }
-  return { root, timestamp, snapshot, roles };
+  return { root, timestamp, snapshot, roles, behindRoot: false };
 }
 
 /** The root of the highest number; every root is kept for ever, as devices walk from the one that they pinned. */

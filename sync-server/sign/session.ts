@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
 import type { Clock, WithSignal } from "../ports.ts";
 import { sealCommit, TIMESTAMP_FILE, writeSealed, type SealedFile, type WriteContext } from "./commit.ts";
+import { completionSteps } from "./complete-root.ts";
 import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
+import { LIFETIMES } from "./lifetimes.ts";
 import type { Step } from "./next-commit.ts";
 import { proveRepository, readRepository, refused, type Repository } from "./repository.ts";
 import { nodeFiles, replaceFile, type SignerFiles } from "./signer-files.ts";
@@ -61,7 +63,6 @@ export async function inSession<T>(place: Place, signal: WithSignal, work: (sess
     // Nothing is made in a folder that holds no repository, not even a lock.
     await assertThere(place);
     return await withSignerLock(dataDir, clock, async (lock) => {
-      const before = await readExisting(place);
       const keys = await keyFolder.read();
       const writeKeys: Session["writeKeys"] = async (newKeys) => {
         if (newKeys.length === 0) return;
@@ -69,19 +70,27 @@ export async function inSession<T>(place: Place, signal: WithSignal, work: (sess
         for (const { name, bytes } of newKeys) await replaceFile(files, join(dataDir, "keys", name), bytes, 0o600);
         await files.syncFolder(join(dataDir, "keys"));
       };
-      return work({
-        before,
-        keys,
-        writeKeys,
-        publish: async (steps, newKeys = []) => {
-          const { sealed, after } = await seal(place, before, [...keys, ...newKeys.map(({ key }) => key)], steps);
-          signal.signal?.throwIfAborted();
-          lock.assertHeld();
-          await writeKeys(newKeys);
-          await writeSealed({ dataDir, files, assertCurrent: current(place, lock, signal) }, sealed, before.timestamp.bytes);
-          return after;
-        },
-      });
+      const publishOn = async (before: Repository, steps: readonly Step[], newKeys: readonly NewKeyFile[] = []): Promise<Repository> => {
+        const { sealed, after } = await seal(place, before, [...keys, ...newKeys.map(({ key }) => key)], steps);
+        signal.signal?.throwIfAborted();
+        lock.assertHeld();
+        await writeKeys(newKeys);
+        await writeSealed({ dataDir, files, assertCurrent: current(place, lock, signal) }, sealed, before.timestamp.bytes);
+        return after;
+      };
+      const found = await readExisting(place);
+      const before = found.behindRoot ? await completed(found) : found;
+      return work({ before, keys, writeKeys, publish: (steps, newKeys) => publishOn(before, steps, newKeys) });
+
+      /** Where keys are lacking for it, what is asked next may bring their signatures along; anything else is refused. */
+      async function completed(behind: Repository): Promise<Repository> {
+        try {
+          return await publishOn(behind, await completionSteps(behind, keys, { lifetimes: LIFETIMES, now: clock.now() }));
+        } catch (error) {
+          if (error instanceof AshoreError && (error.code === "KEY_MISSING" || error.code === "KEY_LOCKED")) return behind;
+          throw error;
+        }
+      }
     }, signal);
   } catch (error) {
     throw asAshoreError(error, "STORE_FAILED");

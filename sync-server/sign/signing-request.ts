@@ -17,8 +17,13 @@ export interface RequestedDocument {
   readonly role: string;
   readonly signed: SignedJson;
   /** Who is asked; it is the repository that says who must. */
-  readonly signers: readonly RoleKeys[];
+  readonly signers: readonly AskedKeys[];
   readonly signatures: Signatures;
+}
+
+export interface AskedKeys extends RoleKeys {
+  /** They signed until now: better if they sign once more, but they may be lost. */
+  readonly outgoing?: boolean | undefined;
 }
 
 const FORMAT = "ashore signing request";
@@ -30,7 +35,7 @@ const requestSchema = v.object({
     v.array(
       v.object({
         role: v.pipe(v.string(), v.check((role) => role !== "snapshot" && role !== "timestamp", "must not be one that the server signs")),
-        signers: v.array(v.object({ keyids: v.array(v.string()), threshold: v.number() })),
+        signers: v.array(v.object({ keyids: v.array(v.string()), threshold: v.number(), outgoing: v.optional(v.boolean()) })),
         signed: v.looseObject({ version: v.number() }),
         signatures: v.array(v.object({ keyid: v.string(), sig: v.pipe(v.string(), v.hexadecimal()) })),
       }),
@@ -42,13 +47,12 @@ const requestSchema = v.object({
 
 export function composeRequest(before: Repository, documents: Documents): SigningRequest {
   const after = judgesOf(before, documents);
-  return { documents: [...documents].map(([role, signed]) => ({ role, signed, signers: distinct(signersOf(role, before, after)), signatures: new Map() })) };
+  return { documents: [...documents].map(([role, signed]) => ({ role, signed, signers: asked(signersOf(role, before, after)), signatures: new Map() })) };
 }
 
-/** The thresholds, each once, without what a delegation says besides. */
-function distinct({ thresholds }: Signers): readonly RoleKeys[] {
-  const seen = new Map(thresholds.map(({ keyids, threshold }) => [JSON.stringify([keyids, threshold]), { keyids, threshold }]));
-  return [...seen.values()];
+function asked({ required, outgoing }: Signers): readonly AskedKeys[] {
+  const keys = ({ keyids, threshold }: RoleKeys): AskedKeys => ({ keyids, threshold });
+  return [...required.map(keys), ...(outgoing === undefined ? [] : [{ ...keys(outgoing), outgoing: true }])];
 }
 
 export function printRequest({ documents }: SigningRequest): Uint8Array<ArrayBuffer> {
@@ -91,16 +95,18 @@ export function mergeRequests([first, ...others]: readonly [SigningRequest, ...S
   return { documents: first.documents.map((document, place) => ({ ...document, signatures: new Map([...others.flatMap(({ documents }) => [...(documents[place]?.signatures ?? [])]), ...document.signatures]) })) };
 }
 
-/** Keys that are asked to sign and did not, where a document lacks some; by its role. */
-export function stillAsked({ documents }: SigningRequest): ReadonlyMap<string, readonly RoleKeys[]> {
-  const lacking = documents.map(({ role, signers, signatures }): [string, RoleKeys[]] => [
-    role,
-    signers.flatMap(({ keyids, threshold }) => {
-      const open = keyids.filter((keyid) => !signatures.has(keyid));
-      const missing = threshold - (keyids.length - open.length);
-      return missing > 0 ? [{ keyids: open, threshold: missing }] : [];
-    }),
-  ]);
+/** How many of which keys are still asked, by the role of the document that lacks them. */
+export function stillAsked({ documents }: SigningRequest): ReadonlyMap<string, readonly AskedKeys[]> {
+  const lacking = documents.map(({ role, signers, signatures }): [string, AskedKeys[]] => {
+    const open = new Map<string, AskedKeys>();
+    for (const { keyids, threshold, outgoing } of signers) {
+      const keys = keyids.filter((keyid) => !signatures.has(keyid));
+      const missing = threshold - (keyids.length - keys.length);
+      // The old threshold and the new one may ask the same keys: then the higher counts.
+      if (missing > (open.get(keys.join())?.threshold ?? 0)) open.set(keys.join(), { keyids: keys, threshold: missing, outgoing });
+    }
+    return [role, [...open.values()]];
+  });
   return new Map(lacking.filter(([, open]) => open.length > 0));
 }
 

@@ -130,3 +130,36 @@ describe.each([false, true])("a power cut at any effect (torn: %s)", (torn) => {
     expect(await readFile(join(base, `accept-${torn}-0`, "metadata", "2.publisher-digits.json"))).toEqual(Buffer.from(bytes));
   }, 60_000);
 });
+
+describe.each(["timestamp", "snapshot", "targets"])("a power cut at any effect of replacing a key of %s that was lost", (role) => {
+  test("keeps a new device waiting at worst, and whoever signs next completes it", async () => {
+    const outcomes: string[] = [];
+    for (let k = 0; ; k++) {
+      if (k > 80) throw new Error("the change never ends");
+      const dataDir = join(base, `lost-${role}-${k}`);
+      await cp(origin, dataDir, { recursive: true });
+      await rm(join(dataDir, "keys", `${role}.json`));
+      const store = new MemoryRecords();
+      await paths(dataDir, store);
+      const files = failingFiles(k, false);
+      await changeKeys({ dataDir, clock, files, change: { kind: "rotate", role } }).catch((error: unknown) => expect(error).toMatchObject({ code: "STORE_FAILED" }));
+      const { roles } = await listKeys({ dataDir, clock });
+      const isNew = roles.find((found) => found.role === "root")?.version === 2;
+      const waits = await paths(dataDir).then(
+        (all) => expect(all).toEqual(EVERYTHING),
+        (error: unknown) => {
+          expect(error).toMatchObject({ code: "METADATA_UNSIGNED" });
+          return true;
+        },
+      );
+      outcomes.push(waits === true ? "waits" : isNew ? "new" : "old");
+
+      if (isNew) await (await openSigner({ dataDir, clock })).renewIfDue();
+      else await changeKeys({ dataDir, clock, change: { kind: "rotate", role } });
+      expect(await paths(dataDir, store), `after the next signing, cut at ${k}`).toEqual(EVERYTHING);
+      expect(await paths(dataDir)).toEqual(EVERYTHING);
+      if (!files.died()) break;
+    }
+    expect(outcomes.join(" ")).toMatch(/^(old )+(waits )+(new ?)+$/);
+  }, 60_000);
+});

@@ -105,6 +105,25 @@ describe("a rotation", () => {
   });
 });
 
+describe("a lost key", () => {
+  test.each(["targets", "snapshot", "timestamp"])("of %s is replaced by the root's word alone", async (role) => {
+    const known = folderDevice(dataDir, { clock });
+    await found(known);
+    await rm(join(dataDir, "keys", `${role}.json`));
+    const { published } = await change({ kind: "rotate", role });
+    expect(published.get("root")).toBe(2);
+    expect(await found(known)).toEqual({ root: 2, paths: EVERYTHING });
+    expect(await found()).toEqual({ root: 2, paths: EVERYTHING });
+  });
+
+  test("of the root, below its threshold, is beyond help, and is said to be", async () => {
+    await rm(join(dataDir, "keys", "root.json"));
+    const before = await files();
+    await expect(change({ kind: "rotate", role: "root" })).rejects.toMatchObject({ code: "KEY_MISSING" });
+    expect(await files()).toEqual(before);
+  });
+});
+
 describe("keys and thresholds", () => {
   test("two of three root keys: none alone changes anything, any two do", async () => {
     const [second, third] = [await holder("second"), await holder("third")];
@@ -225,9 +244,16 @@ describe("an offline ceremony", () => {
     const [root, targets, next] = [await moveAway("root"), await moveAway("targets"), await holder("next")];
     const request = await prepare({ kind: "rotate", role: "targets", key: next.key });
     expect(request.documents.map(({ role }) => role)).toEqual(["root", "targets"]);
-    const half = await next.sign(await root(request));
+    const half = await next.sign(request);
     await expect(apply(half)).rejects.toMatchObject({ code: "KEY_MISSING" });
-    await apply(await targets(half));
+    // The old key signs too, so that devices find everything signed at every moment; it could be lost.
+    const enough = await root(half);
+    expect(stillAsked(enough).get("targets")).toMatchObject([{ outgoing: true, threshold: 1 }]);
+    const lost = join(base, "lost");
+    await cp(dataDir, lost, { recursive: true });
+    await applyRequest(enough, { dataDir: lost, clock });
+    expect(await found(folderDevice(lost, { clock }))).toEqual({ root: 2, paths: EVERYTHING });
+    await apply(await targets(enough));
     expect(await found()).toEqual({ root: 2, paths: EVERYTHING });
   });
 
