@@ -1,11 +1,12 @@
 export { assertSignable, canonicalJson } from "./canonical-json.ts";
 export { checkHashes, checkTarget, type Fingerprint } from "./check-hashes.ts";
 export { derOfRaw, rawOfDer } from "./ecdsa-der.ts";
+export { NO_FLOORS, type Floors } from "./floors.ts";
 export { findTarget, listTargets, type FoundTarget, type LoadRole } from "./find-target.ts";
-export { printExpiry, type Delegation, type Delegations, type Expiry, type MetadataVersion, type MetaFile, type RoleKeys, type Root, type Snapshot, type TargetFile, type Targets, type Timestamp } from "./metadata-schema.ts";
+export { FLOORS_FIELD, printExpiry, type Delegation, type Delegations, type Expiry, type MetadataVersion, type MetaFile, type RoleKeys, type Root, type Snapshot, type TargetFile, type Targets, type Timestamp } from "./metadata-schema.ts";
 export { parseMetadata, type Metadata } from "./metadata.ts";
 export { covers, matchesPattern, mayCoverUnder, type Coverage } from "./path-pattern.ts";
 export { keyIdOf, verifySignature, type PublicKey } from "./public-key.ts";
 export { consistentTargetPath, isTopLevelRole, metadataFileName, TOP_LEVEL_ROLES, type TopLevelRole } from "./role-names.ts";
-export { NO_FLOORS, TrustedSet, unlessRefused, type Floors, type TrustedSetOptions } from "./trusted-set.ts";
+export { TrustedSet, unlessRefused, type TrustedSetOptions } from "./trusted-set.ts";
 export { verifyThreshold } from "./verify-threshold.ts";

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { NO_FLOORS, type Floors } from "./floors.ts";
 import { TOP_LEVEL_ROLES, isTopLevelRole } from "./role-names.ts";
 
 declare const brand: unique symbol;
@@ -63,6 +64,10 @@ const common = {
   expires: expirySchema,
 };
 
+/** Ashore's own field of a root: the versions that were published when it was signed. */
+export const FLOORS_FIELD = "x-ashore-floors";
+const floorsSchema: v.GenericSchema<unknown, Floors> = v.object({ timestamp: versionSchema, snapshot: versionSchema, roles: mapSchema(versionSchema) });
+
 /** 4.3 */
 const rootSchema = v.pipe(
   v.object({
@@ -71,8 +76,9 @@ const rootSchema = v.pipe(
     consistent_snapshot: v.optional(v.boolean(), false),
     keys: keysSchema,
     roles: v.object({ root: roleKeysSchema, timestamp: roleKeysSchema, snapshot: roleKeysSchema, targets: roleKeysSchema }),
+    [FLOORS_FIELD]: v.optional(floorsSchema),
   }),
-  v.transform(({ consistent_snapshot, version, expires, keys, roles }) => ({ version, expires, keys, roles, consistentSnapshot: consistent_snapshot })),
+  v.transform(({ consistent_snapshot, version, expires, keys, roles, [FLOORS_FIELD]: floors = NO_FLOORS }) => ({ version, expires, keys, roles, floors, consistentSnapshot: consistent_snapshot })),
 );
 export type Root = v.InferOutput<typeof rootSchema>;
 

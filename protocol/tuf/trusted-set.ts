@@ -1,18 +1,9 @@
 import { AshoreError } from "../errors.ts";
 import { checkHashes } from "./check-hashes.ts";
+import { higherFloors, NO_FLOORS, type Floors } from "./floors.ts";
 import { parseMetadata, type Metadata } from "./metadata.ts";
 import type { MetaFile, Root, SignedByType, Snapshot, Targets, Timestamp } from "./metadata-schema.ts";
 import { verifyThreshold } from "./verify-threshold.ts";
-
-/** The lowest versions that may be taken: what was trusted before (5.4.3, 5.5.5). */
-export interface Floors {
-  readonly timestamp: number;
-  readonly snapshot: number;
-  /** By targets role; a role that is named here must not vanish. */
-  readonly roles: ReadonlyMap<string, number>;
-}
-
-export const NO_FLOORS: Floors = { timestamp: 0, snapshot: 0, roles: new Map() };
 
 export interface TrustedSetOptions {
   /** The time that expiry is judged at, one for a whole update (5.1); milliseconds since 1970. */
@@ -90,13 +81,14 @@ export class TrustedSet {
 
   /**
    * The root chain is at its end; next is the timestamp. `floors` are what was seen before and still counts: none of it does
-   * once the root took a key from timestamp or snapshot (5.3.11, recovery from a fast-forward attack).
+   * once the root took a key from timestamp or snapshot (5.3.11, recovery from a fast-forward attack). The root's own floors
+   * always count: they are as new as it is.
    * @throws METADATA_EXPIRED
    */
   finishRoot(floors: Floors = NO_FLOORS): void {
     this.#expectStage("root");
     this.#fresh(this.#root.signed.expires, `Root ${this.#root.signed.version}`); // 5.3.10
-    this.#floors = floors;
+    this.#floors = higherFloors(floors, this.#root.signed.floors);
     this.#stage = "timestamp";
   }
 
@@ -106,11 +98,7 @@ export class TrustedSet {
     const stored = await unlessRefused(() => this.#signedByRoot("timestamp", bytes, "The stored timestamp"));
     if (stored === undefined) return false;
     this.#timestamp = stored;
-    this.#floors = {
-      ...this.#floors,
-      timestamp: Math.max(this.#floors.timestamp, stored.signed.version),
-      snapshot: Math.max(this.#floors.snapshot, stored.signed.snapshot.version),
-    };
+    this.#floors = higherFloors(this.#floors, { timestamp: stored.signed.version, snapshot: stored.signed.snapshot.version, roles: new Map() });
     return true;
   }
 
@@ -144,9 +132,7 @@ export class TrustedSet {
     this.#expectStage("snapshot");
     const stored = await unlessRefused(() => this.#signedByRoot("snapshot", bytes, "The stored snapshot"));
     if (stored === undefined) return false;
-    const roles = new Map(this.#floors.roles);
-    for (const [role, { version }] of stored.signed.roles) roles.set(role, Math.max(version, roles.get(role) ?? 0));
-    this.#floors = { ...this.#floors, roles };
+    this.#floors = higherFloors(this.#floors, { ...NO_FLOORS, roles: versionsOf(stored) });
     const current = await unlessRefused(async () => {
       if (!this.#offline) await checkHashes(bytes, this.#final(this.#timestamp).signed.snapshot, "The stored snapshot"); // 5.5.2
       this.#takeSnapshot(stored);
@@ -173,7 +159,7 @@ export class TrustedSet {
     }
     this.#fresh(next.signed.expires, "The snapshot"); // 5.5.6
     this.#snapshot = next;
-    this.#floors = { ...this.#floors, roles: new Map([...next.signed.roles].map(([role, { version }]) => [role, version])) };
+    this.#floors = { ...this.#floors, roles: versionsOf(next) };
     this.#stage = "targets";
   }
 
@@ -256,6 +242,10 @@ export async function unlessRefused<T>(step: () => Promise<T>): Promise<T | unde
     if (error instanceof AshoreError && (error.code.startsWith("METADATA_") || error.code === "KEY_UNSUPPORTED")) return undefined;
     throw error;
   }
+}
+
+function versionsOf({ signed }: Metadata<Snapshot>): ReadonlyMap<string, number> {
+  return new Map([...signed.roles].map(([role, { version }]) => [role, version]));
 }
 
 function rollback(what: string, version: number, floor: number): AshoreError {

@@ -9,7 +9,7 @@ import { planSteps } from "./documents-plan.ts";
 import { passphraseOfEnvironment } from "./key-folder.ts";
 import type { KeyRequest } from "./keys-plan.ts";
 import { LIFETIMES, type Lifetimes } from "./lifetimes.ts";
-import { nextSigned, type Dating } from "./next-commit.ts";
+import { nextRoot, nextSigned, type Dating } from "./next-commit.ts";
 import { offlineDue } from "./plan.ts";
 import type { NamedKey } from "./public-key-file.ts";
 import type { Repository } from "./repository.ts";
@@ -84,7 +84,8 @@ export async function prepareRenewal(options: RepositoryOptions, signal: WithSig
   return inSession(placeOf(options), signal, async (session) => {
     const dating = datingOf(options);
     const documents = new Map(offlineDue(agesOf(session.before, session.keys), dating.lifetimes, dating.now).flatMap((role) => {
-      const metadata = role === "root" ? session.before.root : session.before.roles.get(role)?.metadata;
+      if (role === "root") return [[role, nextRoot(session.before, dating)] as const];
+      const metadata = session.before.roles.get(role)?.metadata;
       return metadata === undefined ? [] : [[role, nextSigned(role, metadata, dating)] as const];
     }));
     return documents.size === 0 ? undefined : requestFor(session, documents, options, []);

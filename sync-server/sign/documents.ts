@@ -2,7 +2,7 @@ import { AshoreError } from "../../protocol/errors.ts";
 import { isTopLevelRole, parseMetadata, unlessRefused, verifyThreshold, type Metadata, type PublicKey, type RoleKeys, type Root, type Targets } from "../../protocol/tuf/index.ts";
 import { printMetadata, type SignedJson } from "./commit.ts";
 import { planKeys, type DelegationsJson, type KeyRequest, type RootJson } from "./keys-plan.ts";
-import { nextSigned, nextTargets, signedJson, targetsIn, type Dating } from "./next-commit.ts";
+import { nextRoot, nextSigned, nextTargets, signedJson, targetsIn, type Dating } from "./next-commit.ts";
 import type { Repository } from "./repository.ts";
 
 /** Next metadata by role: of `root`, `targets`, and roles delegated to. The server signs what remains. */
@@ -35,7 +35,7 @@ export async function composeKeyDocuments(before: Repository, request: KeyReques
   const { delegations = { keys: {}, roles: [] } } = signedJson(targets) as { readonly delegations?: DelegationsJson };
   const plan = planKeys(root, delegations, request);
   const documents = new Map<string, SignedJson>(
-    "root" in plan ? [["root", { ...nextSigned("root", before.root, dating), ...plan.root }]] : [["targets", { ...nextSigned("targets", targets, dating), delegations: plan.delegations }]],
+    "root" in plan ? [["root", { ...nextRoot(before, dating), ...plan.root }]] : [["targets", { ...nextSigned("targets", targets, dating), delegations: plan.delegations }]],
   );
   const { role } = plan;
   const own = before.roles.get(role)?.metadata;

@@ -1,6 +1,6 @@
 import { AshoreError } from "../../protocol/errors.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
-import { printExpiry, type Metadata, type RoleKeys, type Targets } from "../../protocol/tuf/index.ts";
+import { FLOORS_FIELD, printExpiry, type Metadata, type RoleKeys, type Targets } from "../../protocol/tuf/index.ts";
 import type { Commit, SignedJson, Unsigned } from "./commit.ts";
 import { composeTargets, targetsOf, type SignedTarget, type SignedTargets } from "./compose.ts";
 import { lifetimeOf, type Lifetimes } from "./lifetimes.ts";
@@ -28,7 +28,7 @@ export function composeCommit(before: Repository, roles: ReadonlySet<string>, ta
     return { signers: [found.signers], signed: nextTargets(role, found.metadata, targets.get(role) ?? targetsIn(found), dating) };
   };
   return {
-    root: plan.root ? { signed: nextSigned("root", root, dating), signers: [root.signed.roles.root] } : undefined,
+    root: plan.root ? { signed: nextRoot(before, dating), signers: [root.signed.roles.root] } : undefined,
     roles: new Map(plan.roles.map((role) => [role, nextRole(role)])),
     snapshot: plan.snapshot ? nextSnapshot(before, [root.signed.roles.snapshot], dating) : undefined,
     timestamp: nextTimestamp(before, [root.signed.roles.timestamp], dating),
@@ -38,6 +38,12 @@ export function composeCommit(before: Repository, roles: ReadonlySet<string>, ta
 /** The same metadata with the next number and a new date. */
 export function nextSigned(role: string, metadata: Metadata<{ readonly version: number }>, { lifetimes, now }: Dating): SignedJson {
   return { ...signedJson(metadata), version: metadata.signed.version + 1, expires: printExpiry(now + lifetimeOf(role, lifetimes)) };
+}
+
+/** The next root, which also says what is published now: whoever trusts that root takes nothing older, though it never saw it. */
+export function nextRoot({ root, timestamp, snapshot }: Pick<Repository, "root" | "timestamp" | "snapshot">, dating: Dating): SignedJson {
+  const roles = Object.fromEntries([...snapshot.signed.roles].map(([role, { version }]) => [role, version]));
+  return { ...nextSigned("root", root, dating), [FLOORS_FIELD]: { timestamp: timestamp.signed.version, snapshot: snapshot.signed.version, roles } };
 }
 
 /** Metadata of a targets role that follows `metadata`, or is its first, with these targets. */

@@ -201,6 +201,40 @@ export const ROOT: readonly Case[] = [
     title: "a key beside the old one forgives nothing",
     script: (script) => fastForward(script, "timestamp", async () => script.give("timestamp", [...script.repository.keysOf("timestamp"), ...(await keys(1))]), "METADATA_ROLLBACK"),
   },
+  ...(["timestamp", "snapshot", "targets"] as const).map((role): Case => ({
+    clause: "5.3.11",
+    title: `a root may say what was published when it was signed: a device that saw nothing takes no older ${role}`,
+    script: (script) => {
+      const { repository } = script;
+      const floors = { timestamp: 1, snapshot: 1, roles: { targets: 1 } };
+      script.next("root", (root) => (root["x-ashore-floors"] = role === "targets" ? { ...floors, roles: { targets: 2 } } : { ...floors, [role]: 2 }));
+      script.expect("METADATA_ROLLBACK");
+      if (role === "timestamp") repository.publish("timestamp");
+      else if (role === "snapshot") repository.publish("snapshot", "timestamp");
+      else repository.publishTargets("targets");
+      script.expect("OK", { trusted: versions(script) });
+    },
+  })),
+  {
+    clause: "5.3.11",
+    title: "and only a root may take that back",
+    script: async (script) => {
+      script.next("root", (root) => (root["x-ashore-floors"] = { timestamp: 100, snapshot: 1, roles: {} }));
+      script.give("timestamp", await keys(1));
+      script.next("timestamp");
+      script.expect("METADATA_ROLLBACK");
+      script.next("root", (root) => (root["x-ashore-floors"] = { timestamp: 2, snapshot: 1, roles: {} }));
+      script.expect("OK", { trusted: { ...ALL, root: 4, timestamp: 2 } });
+    },
+  },
+  {
+    clause: "5.3.11",
+    title: "what it says there is checked",
+    script: (script) => {
+      script.next("root", (root) => (root["x-ashore-floors"] = { timestamp: "2" }));
+      script.expect("METADATA_MALFORMED", { trusted: { root: 1 } });
+    },
+  },
   {
     clause: "5.3.12",
     title: "without consistent snapshots files have no version in their names",
