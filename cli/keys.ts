@@ -64,7 +64,7 @@ function add(io: Io): Command {
     .option("--key <file>", "its public half; without it the key is made in the folder")
     .option("--encrypt", "encrypt the private half of the key that is made")
     .action(async (role: string, flags: ChangeFlags & { readonly key?: string }) => {
-      await apart(io, flags, { kind: "add", role, key: await publicKey(io, flags.key) });
+      await makeChange(io, flags, { kind: "add", role, key: await publicKey(io, flags.key) });
     });
 }
 
@@ -75,7 +75,7 @@ function rotate(io: Io): Command {
     .option("--key <file>", "the new key's public half; without it the key is made in the folder")
     .option("--encrypt", "encrypt the private half of the key that is made")
     .action(async (role: string, keyid: string | undefined, flags: ChangeFlags & { readonly key?: string }) => {
-      await apart(io, flags, { kind: "rotate", role, keyid, key: await publicKey(io, flags.key) });
+      await makeChange(io, flags, { kind: "rotate", role, keyid, key: await publicKey(io, flags.key) });
     });
 }
 
@@ -83,14 +83,14 @@ function revoke(io: Io): Command {
   return change("revoke", "Let a key sign for a role no more.")
     .argument("<role>", "root, targets, snapshot, timestamp, or a role that is delegated to")
     .argument("<keyid>", "the key, or the start of its id")
-    .action((role: string, keyid: string, flags: ChangeFlags) => apart(io, flags, { kind: "revoke", role, keyid }));
+    .action((role: string, keyid: string, flags: ChangeFlags) => makeChange(io, flags, { kind: "revoke", role, keyid }));
 }
 
 function threshold(io: Io): Command {
   return change("threshold", "Say how many of a role's keys must sign.")
     .argument("<role>", "root, targets, snapshot, timestamp, or a role that is delegated to")
     .argument("<number>", "from 1 to the number of its keys")
-    .action((role: string, number: string, flags: ChangeFlags) => apart(io, flags, { kind: "threshold", role, threshold: count("threshold", number) }));
+    .action((role: string, number: string, flags: ChangeFlags) => makeChange(io, flags, { kind: "threshold", role, threshold: count("threshold", number) }));
 }
 
 function delegate(io: Io): Command {
@@ -101,7 +101,7 @@ function delegate(io: Io): Command {
     .action(async (model: string, flags: ChangeFlags & { readonly key: readonly string[]; readonly threshold: string }) => {
       const keys: NamedKey[] = [];
       for (const file of flags.key) keys.push(await readPublicKey(io, file));
-      await apart(io, flags, { kind: "delegate", model: modelName(model), keys, threshold: count("--threshold", flags.threshold) });
+      await makeChange(io, flags, { kind: "delegate", model: modelName(model), keys, threshold: count("--threshold", flags.threshold) });
     });
 }
 
@@ -152,7 +152,7 @@ function apply(io: Io): Command {
 }
 
 /** Makes a change with the keys that are here, or writes what it asks of those that are elsewhere. */
-async function apart(io: Io, { data, prepare, json = false, encrypt, passphraseFile }: ChangeFlags, wanted: KeyChange): Promise<void> {
+async function makeChange(io: Io, { data, prepare, json = false, encrypt, passphraseFile }: ChangeFlags, wanted: KeyChange): Promise<void> {
   const dataDir = resolve(io.cwd, data);
   const options = { dataDir, clock: systemClock, change: wanted, encrypt, passphrase: await readPassphrase(io, passphraseFile) };
   if (prepare === undefined) {

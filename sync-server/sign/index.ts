@@ -8,7 +8,7 @@ export { isOverdue, PUBLISHER_PREFIX, type Lifetimes } from "./lifetimes.ts";
 export { listKeys, type ListedKey, type ListedKeys, type ListedRole } from "./list-keys.ts";
 export { newKeyFiles, type NewKeyFilesOptions } from "./new-key-files.ts";
 export { expiringElsewhere, expiryText, type RoleAge } from "./plan.ts";
-export { parsePublicKey, printPublicKey, type NamedKey } from "./public-key-file.ts";
+export { parsePublicKey, type NamedKey } from "./public-key-file.ts";
 export { signDelegatedRole, type DelegatedRole } from "./sign-delegated-role.ts";
 export { nodeFiles, replaceFile, type SignerFiles } from "./signer-files.ts";
 export { openSigner, type Draft, type RoleState, type Signed, type SignedState, type Signer, type SignerOptions } from "./signer.ts";

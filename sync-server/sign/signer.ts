@@ -71,7 +71,7 @@ export interface Signer {
  */
 export async function openSigner(options: SignerOptions): Promise<Signer> {
   const place = placeOf(options);
-  const { dataDir, clock, files, keyFolder } = place;
+  const { dataDir, clock, keyFolder } = place;
   const lifetimes = { ...LIFETIMES, ...options.lifetimes };
   const { root } = options.existing === true ? await readExisting(place) : await openRepository(place, lifetimes, options);
   const keys = await keyFolder.read();
