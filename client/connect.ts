@@ -112,7 +112,7 @@ async function openTarget(settings: Settings, container: ServiceWorkerContainer 
 /** A sandboxed frame throws where private windows have none. */
 function serviceWorkers(): ServiceWorkerContainer | undefined {
   try {
-    return navigator.serviceWorker as ServiceWorkerContainer | undefined;
+    return navigator.serviceWorker;
   } catch {
     return undefined;
   }

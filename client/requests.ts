@@ -86,7 +86,7 @@ export class Requests {
       void this.#post(pending);
     });
     try {
-      return readValue<T>(request.type as T, await answered);
+      return readValue<T>(request.type, await answered);
     } finally {
       forget();
     }

@@ -32,7 +32,7 @@ export async function* watchModel({ asker, news, closing }: Connection, name: Mo
     // News that came meanwhile goes after the states that were asked for, where it says more.
     const came = unread;
     unread = new Map();
-    for (const status of (states.find((one) => one.name === name)?.versions ?? []).toReversed()) put(unread, { type: "state", status });
+    for (const status of [...(states.find((one) => one.name === name)?.versions ?? [])].reverse()) put(unread, { type: "state", status });
     for (const [key, watched] of came) if (stepOf(unread.get(key)) < stepOf(watched)) put(unread, watched);
     while (!isLeft()) {
       if (closing.aborted) throw asAshoreError(closing.reason);

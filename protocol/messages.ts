@@ -2,7 +2,7 @@ import type { ErrorCode, WireError } from "./errors.ts";
 import type { Backend } from "./manifest.ts";
 import type { ModelName, Version } from "./names.ts";
 import type { VersionStatus } from "./states.ts";
-import type { NamedTensors, Tensor } from "./tensor.ts";
+import type { NamedTensors } from "./tensor.ts";
 
 /**
  * What a page and the worker that hosts its runtime say to each other: the service worker, or the page's own worker. Types
@@ -32,7 +32,7 @@ export interface HostOptions {
   readonly fallback: Fallback;
 }
 
-/** As `Nested` of runtime/predict: numbers, strings, booleans, bigints or bytes, in arrays. */
+/** A Tensor, or as `Nested` of runtime/predict: numbers, strings, booleans, bigints or bytes, in arrays. */
 export type NestedInput = unknown;
 
 export type HostRequest =
@@ -43,7 +43,7 @@ export type HostRequest =
       readonly version?: number | undefined;
       readonly label?: string | undefined;
       readonly signatureDef?: string | undefined;
-      readonly inputs: Readonly<Record<string, Tensor | NestedInput>>;
+      readonly inputs: Readonly<Record<string, NestedInput>>;
     }
   /** All models with their versions' states. */
   | { readonly type: "models" }
@@ -150,13 +150,18 @@ export type HostNews =
  * From a service worker to the pages of its scope (`Client.postMessage`), each with a MessagePort: lend a worker that computes
  * one servable. A page that can answers {@link EngineOffer} over the port; one of them gets {@link EngineTaken}, starts
  * `worker.js` and hands the port over to it, and from then on the messages are those of `browser/engine-messages.ts`. The worker
- * ends when the port's other side says `close`, or when who asked is dead.
+ * ends when the port's other side says `close`. When who asked is dead, it keeps its model for LIMITS.orphanMs, for the next
+ * service worker, which asks for it with `isLoaded`.
  */
 export interface EngineWanted {
   readonly ashore: number;
   readonly type: "engine-wanted";
   readonly model: ModelName;
   readonly version: Version;
+  /** What is to be computed, exactly: the Web Lock that a worker holds once it has that loaded. */
+  readonly engine: string;
+  /** Only a worker that the page lent for just this before, which gets the port instead of a new one. */
+  readonly isLoaded: boolean;
   /** The sync server's base URL, where the wasm files are, and the scope whose cache keeps them. */
   readonly server: string;
   readonly scope: string;
@@ -178,9 +183,14 @@ export interface WorkerUp {
   readonly type: "up";
 }
 
+/** What `worker.js` posts to whoever started it when it ends: no port may be handed to it any more. */
+export interface WorkerDown {
+  readonly type: "down";
+}
+
 /** The first message that `worker.js` gets: what it is to be. */
 export type WorkerRole =
-  /** Compute one servable for whoever holds the other side of the port that comes with it. */
+  /** Compute one servable for whoever holds the other side of the port that comes with it; said again, for another, and no longer for the one before. */
   | { readonly ashore: number; readonly role: "engine"; readonly server: string; readonly scope: string; readonly owner: string }
   /** Host a whole runtime; RequestEnvelopes follow, posted to the worker itself. `scope` names its store and news. */
   | { readonly ashore: number; readonly role: "host"; readonly scope: string };

@@ -71,9 +71,9 @@ export class SiteCache {
     try {
       const before = await this.#match(request.url);
       const isKept = before !== undefined;
-      if (!isKept && sitePlan(request, this.#options.origin) !== "keep") return void (await response.body?.cancel());
-      if (isKept && isSame(before, response)) return void (await response.body?.cancel());
-      await this.#put(request.url, response);
+      const isWanted = isKept ? !isSame(before, response) : sitePlan(request, this.#options.origin) === "keep";
+      if (isWanted) await this.#put(request.url, response);
+      else await response.body?.cancel();
     } catch {
       // As above.
     }

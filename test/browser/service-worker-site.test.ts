@@ -75,7 +75,7 @@ test("an answer that says it is the same is not written again", async () => {
 });
 
 test("too many or too large, the oldest goes, also after the worker was stopped", async () => {
-  const files = (names: string, size: number): string => JSON.stringify(Object.fromEntries([...names].map((name) => [`/${name}`, { body: name.repeat(size) }])));
+  const files = (names: string, size: number): string => JSON.stringify(Object.fromEntries(names.split("").map((name) => [`/${name}`, { body: name.repeat(size) }])));
   const seen = await run(
     `
     probe.serve(${files("abcd", 10)});

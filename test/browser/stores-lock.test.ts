@@ -1,4 +1,3 @@
-import type { Worker } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { modelName, version } from "../../protocol/names.ts";
 import type { Journal } from "../../runtime/ports.ts";
@@ -96,7 +95,7 @@ test("a frame that may keep nothing has stores in memory, and says so once", asy
   await at.page.setContent(`<iframe sandbox="allow-scripts" srcdoc="<!doctype html>"></iframe>`);
   const frame = at.page.frames()[1];
   const [started] = await Promise.all([
-    at.page.waitForEvent("worker") as Promise<Worker>,
+    at.page.waitForEvent("worker"),
     frame?.evaluate(`void new Worker(URL.createObjectURL(new Blob([${JSON.stringify(at.site.script)}])))`),
   ]);
   const sandboxed = new StoresWorker(started);

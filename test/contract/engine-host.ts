@@ -182,21 +182,20 @@ export function describeEngineHost(name: string, make: () => EngineHost | Promis
     });
 
     // A GPU answers what is out of bounds with what is in them.
-    if (first === "wasm") {
-      test("a trap in the WebAssembly module is told, and a model can be loaded again", async () => {
-        const gather = node("y", "GatherNd", ["x", "indices"], { Tparams: { type: "DT_FLOAT" }, Tindices: { type: "DT_INT32" } });
-        const model = await host.load(weightless(placeholder("x", "DT_FLOAT", [-1]), placeholder("indices", "DT_INT32", [-1, 1]), gather), { backend: "wasm" });
-        const at = (index: number): Promise<NamedTensors> => model.run({ "x:0": floats(1, 2), "indices:0": { dtype: "int32", shape: [1, 1], data: Int32Array.of(index) } }, ["y:0"]);
-        expect(numbers((await at(1))["y:0"])[0]).toBe(2);
-        await expect(at(2 ** 29)).rejects.toMatchObject({ code: "ENGINE_CRASHED" });
-        expect((await model.lost).code).toBe("ENGINE_CRASHED");
-        await expect(at(1)).rejects.toMatchObject({ code: "ENGINE_CRASHED" });
-        await model.close();
-        const next = await linear();
-        expect(numbers((await next.run({ "x:0": floats(2) }, ["y:0"]))["y:0"])[0]).toBe(3);
-        await next.close();
-      });
-    }
+    const testOnWasm = first === "wasm" ? test : (): void => undefined;
+    testOnWasm("a trap in the WebAssembly module is told, and a model can be loaded again", async () => {
+      const gather = node("y", "GatherNd", ["x", "indices"], { Tparams: { type: "DT_FLOAT" }, Tindices: { type: "DT_INT32" } });
+      const model = await host.load(weightless(placeholder("x", "DT_FLOAT", [-1]), placeholder("indices", "DT_INT32", [-1, 1]), gather), { backend: "wasm" });
+      const at = (index: number): Promise<NamedTensors> => model.run({ "x:0": floats(1, 2), "indices:0": { dtype: "int32", shape: [1, 1], data: Int32Array.of(index) } }, ["y:0"]);
+      expect(numbers((await at(1))["y:0"])[0]).toBe(2);
+      await expect(at(2 ** 29)).rejects.toMatchObject({ code: "ENGINE_CRASHED" });
+      expect((await model.lost).code).toBe("ENGINE_CRASHED");
+      await expect(at(1)).rejects.toMatchObject({ code: "ENGINE_CRASHED" });
+      await model.close();
+      const next = await linear();
+      expect(numbers((await next.run({ "x:0": floats(2) }, ["y:0"]))["y:0"])[0]).toBe(3);
+      await next.close();
+    });
 
     describe("what cannot be loaded is refused", () => {
       test("a backend that this host has not", async () => {

@@ -1,5 +1,5 @@
 import { loadGraphModel } from "@tensorflow/tfjs-converter";
-import { dispose, tensor, type Tensor } from "@tensorflow/tfjs-core";
+import { dispose, tensor } from "@tensorflow/tfjs-core";
 import { browserBackends } from "../../../engine/browser-backends.ts";
 import { createInProcessEngineHost } from "../../../engine/in-process-host.ts";
 import type { ModelBytes } from "../../../runtime/ports.ts";
@@ -29,7 +29,7 @@ async function measure({ modelUrl, wasmPath, parts, input, shape, blocks, calls 
     ashore: () => hosted.run({ [input]: { dtype: "float32", shape, data: data() } }, fetches),
     peer: async () => {
       const given = tensor(data(), [...shape]);
-      const outputs = [plain.execute({ [input]: given }, fetches) as Tensor | Tensor[]].flat();
+      const outputs = [plain.execute({ [input]: given }, fetches) ].flat();
       const values = await Promise.all(outputs.map((output) => output.data()));
       dispose([given, ...outputs]);
       return values;

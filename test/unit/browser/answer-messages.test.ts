@@ -52,9 +52,9 @@ test("a cancel aborts what runs, with the page's reason", async () => {
   const began = deferred();
   const host: Host = {
     ...nothing,
-    predict: (_, { signal } = {}) =>
+    predict: (_, options) =>
       new Promise((_resolve, reject) => {
-        signal?.addEventListener("abort", () => reject(signal.reason as Error));
+        options?.signal?.addEventListener("abort", () => reject(options.signal?.reason as Error));
         began.resolve();
       }),
   };

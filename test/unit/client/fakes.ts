@@ -220,7 +220,7 @@ export class FakePage implements PageLife {
 /** News that a test tells. */
 export function fakeNews(): { readonly news: News; readonly tell: (news: HostNews | { readonly type: string }) => void } {
   const { port1, port2 } = openFakeChannel();
-  return { news: new News(port1), tell: (news) => void port2.other?.hear(news) };
+  return { news: new News(port1), tell: (news) => port2.other?.hear(news) };
 }
 
 /** Asks a function instead of a worker; `asked` is what it was asked. */

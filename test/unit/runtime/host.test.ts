@@ -218,7 +218,10 @@ describe("the models of a device", () => {
     const stored = await d.runtime.stored();
     const total = (await disk.blobs.list()).reduce((sum, { size }) => sum + size, 0);
     expect(stored.map(({ name, versions }) => [name, versions.map((one) => one.version)])).toEqual([["curve", [1]], ["line", [1]]]);
-    for (const { bytes, versions } of stored) expect(bytes).toBeGreaterThan(0), expect(versions[0]?.bytes).toBeGreaterThan(0);
+    for (const { bytes, versions } of stored) {
+      expect(bytes).toBeGreaterThan(0);
+      expect(versions[0]?.bytes).toBeGreaterThan(0);
+    }
     // The two models share a graph; what one alone needs goes with it.
     const [curve] = stored;
     await d.runtime.remove(CURVE);
