@@ -6,6 +6,7 @@ import { parseStrictJson } from "../../protocol/strict-json.ts";
 import type { WithSignal } from "../ports.ts";
 import { blobsOf } from "./blobs-of.ts";
 import { blobPath, targetPath, type FileStorage, type ListedFile } from "./file-storage.ts";
+import { KEEP_MS } from "./keep.ts";
 import { planContents, planMetadata } from "./plan.ts";
 
 const metaSchema = v.object({ signed: v.object({ meta: v.record(v.string(), v.object({ version: v.number() })) }) });
@@ -28,7 +29,7 @@ export interface Garbage {
 
 /**
  * Removes what no published metadata names: superseded metadata first, then targets and blobs. Every root stays, and what was
- * named within the last 24 h. Safe beside a server and a publish on the same folder.
+ * named within the last 24 h. What writes left that were cut off goes with it. Safe beside a server and a publish on the same folder.
  * @throws STORE_CORRUPT where the published metadata cannot be read: then nothing is known to be garbage
  */
 export async function collectGarbage(storage: FileStorage, { now, dryRun = false, signal }: GarbageOptions): Promise<Garbage> {
@@ -50,6 +51,7 @@ export async function collectGarbage(storage: FileStorage, { now, dryRun = false
     if (!dryRun) await storage.delete(file.path);
     removed.push(file);
   }
+  if (!dryRun) for (const folder of ["blobs", "targets"]) removed.push(...(await storage.sweep(folder, now - KEEP_MS)));
   return { removed, bytes: removed.reduce((sum, { size }) => sum + size, 0) };
 }
 

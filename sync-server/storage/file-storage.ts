@@ -51,6 +51,8 @@ export interface FileStorage {
   delete(path: string): Promise<void>;
   /** Every file below a folder; none where the folder is missing. */
   list(folder: string, options?: WithSignal): Promise<readonly ListedFile[]>;
+  /** Removes what writes below a folder left there that were cut off, and never took a name, before that time (since 1970). */
+  sweep(folder: string, before: number): Promise<readonly ListedFile[]>;
 }
 
 export function blobPath(digest: Digest): string {

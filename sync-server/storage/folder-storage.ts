@@ -35,12 +35,22 @@ export function createFolderStorage(root: string): FileStorage {
     delete: async (path) => rm(locate(root, path), { force: true }),
     list: async (folder, { signal } = {}) => {
       const files: ListedFile[] = [];
-      for (const path of await filesBelow(root, folder)) {
+      for (const path of await filesBelow(root, folder, (name) => !name.startsWith("."))) {
         signal?.throwIfAborted();
         const entry = await stat(join(root, path)).catch(missing);
         if (entry?.isFile()) files.push({ path, ...statOf(entry) });
       }
       return files;
+    },
+    sweep: async (folder, before) => {
+      const swept: ListedFile[] = [];
+      for (const path of await filesBelow(root, folder, isTemporary)) {
+        const entry = await stat(join(root, path)).catch(missing);
+        if (entry === undefined || entry.mtimeMs >= before) continue;
+        await rm(join(root, path), { force: true });
+        swept.push({ path, ...statOf(entry) });
+      }
+      return swept;
     },
   };
 }
@@ -90,10 +100,16 @@ async function streamOf(handle: FileHandle, range: ByteRange | undefined, signal
   );
 }
 
+const TEMPORARY = ".tmp";
+
+function isTemporary(name: string): boolean {
+  return name.startsWith(".") && name.endsWith(TEMPORARY);
+}
+
 async function writeDurably(file: string, path: string, contents: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   const folder = dirname(file);
   // A name that no other process and no other thread of this one takes.
-  const temporary = join(folder, `.${randomUUID()}.tmp`);
+  const temporary = join(folder, `.${randomUUID()}${TEMPORARY}`);
   try {
     const created = await mkdir(folder, { recursive: true });
     try {
@@ -147,14 +163,14 @@ async function withFile(path: string, flags: string, use: (handle: FileHandle) =
   }
 }
 
-async function filesBelow(root: string, folder: string): Promise<string[]> {
+async function filesBelow(root: string, folder: string, wanted: (name: string) => boolean): Promise<string[]> {
   const entries = await readdir(locate(root, folder), { withFileTypes: true }).catch(missing);
   const files: string[] = [];
   for (const entry of entries ?? []) {
-    if (entry.name.startsWith(".")) continue;
     const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) files.push(...(await filesBelow(root, path)));
-    else files.push(path);
+    if (!entry.isDirectory()) {
+      if (wanted(entry.name)) files.push(path);
+    } else if (!entry.name.startsWith(".")) files.push(...(await filesBelow(root, path, wanted)));
   }
   return files;
 }

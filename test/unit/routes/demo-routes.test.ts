@@ -14,6 +14,7 @@ const nothing: FileStorage = {
   receive: async () => undefined,
   delete: async () => undefined,
   list: async () => [],
+  sweep: async () => [],
 };
 
 const SITE: Readonly<Record<string, string>> = { "index.html": "<!doctype html><title>demo</title>", "assets/app-1a2b.js": "go();", "manifest.webmanifest": "{}", ".env": "SECRET", "notes.unknown": "?" };

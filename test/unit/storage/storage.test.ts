@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -20,6 +20,29 @@ describe("a folder", () => {
     expect(await readdir(folder)).toEqual(["file"]);
     await rm(folder, { recursive: true });
   });
+});
+
+test("sweeping a folder removes what cut-off writes left there long ago, and nothing that has a name or is being written", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ashore-storage-"));
+  const storage = createFolderStorage(folder);
+  const ending = new AbortController();
+  let left: string[] = [];
+  async function* body(): AsyncGenerator<Uint8Array> {
+    yield Uint8Array.of(1);
+    // As a process that is killed here leaves it.
+    left = (await readdir(join(folder, "blobs/sha256"))).filter((name) => name.startsWith("."));
+    for (const name of left) await copyFile(join(folder, "blobs/sha256", name), join(folder, "blobs/sha256", `.old${name}`));
+    ending.abort();
+    yield Uint8Array.of(2);
+  }
+  await storage.write("blobs/sha256/a", Uint8Array.of(7));
+  await expect(storage.receive("blobs/sha256/b", body(), { sha256: "", maxBytes: 9 }, { signal: ending.signal })).rejects.toMatchObject({ code: "CANCELLED" });
+  expect(left).toHaveLength(1);
+  expect(await storage.sweep("blobs", 1_000)).toEqual([]);
+  expect(await storage.sweep("blobs", Date.now() + 60_000)).toEqual([{ path: `blobs/sha256/.old${left[0]}`, size: 1, modified: expect.any(Number) as unknown }]);
+  expect(await readdir(join(folder, "blobs/sha256"))).toEqual(["a"]);
+  expect(await storage.sweep("none", Date.now())).toEqual([]);
+  await rm(folder, { recursive: true });
 });
 
 describe("writing once", () => {
