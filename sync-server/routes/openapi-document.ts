@@ -9,11 +9,13 @@ export interface OpenApiDocument {
     readonly parameters: Readonly<Record<string, Parameter>>;
     readonly responses: Readonly<Record<string, OpenApiResponse>>;
     readonly headers: Readonly<Record<string, Header>>;
+    readonly securitySchemes: Readonly<Record<string, { readonly type: "http"; readonly scheme: "bearer"; readonly description: string }>>;
   };
 }
 export interface PathItem {
   readonly get?: Operation;
   readonly post?: Operation;
+  readonly put?: Operation;
 }
 export interface Operation {
   readonly operationId: string;
@@ -21,6 +23,7 @@ export interface Operation {
   readonly description?: string;
   readonly tags: readonly string[];
   readonly parameters?: readonly (Parameter | Ref)[];
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly requestBody?: { readonly required: boolean; readonly content: Content };
   readonly responses: Readonly<Record<string, OpenApiResponse | Ref>>;
 }
@@ -74,6 +77,23 @@ function file(description: string, content: Content): Operation["responses"] {
     "416": { description: "No byte of the range exists; Content-Range says the size." },
   };
 }
+
+/** What a publisher sends, with a token. Without any token on the server there is no such thing. */
+function upload(operationId: string, summary: string, parameter: Parameter | Ref, content: Content, taken: Operation["responses"]): Operation {
+  return {
+    operationId,
+    summary,
+    tags: ["publishing"],
+    security: [{ token: [] }],
+    parameters: [parameter],
+    requestBody: { required: true, content },
+    responses: { ...taken, "400": error, "401": error, "403": error, "404": missing, "413": error, "507": error },
+  };
+}
+
+const metadataFile: Parameter = { name: "file", in: "path", required: true, schema: { type: "string", pattern: "^([0-9]+\\.)?[^/]+\\.json$" } };
+const targetFile: Parameter = { name: "path", in: "path", required: true, description: "May hold slashes.", schema: { type: "string" } };
+const blobDigest: Parameter = { name: "hex", in: "path", required: true, schema: { type: "string", pattern: "^[0-9a-f]{64}$" } };
 
 const WASM = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm"];
 
@@ -146,6 +166,7 @@ export const OPENAPI: OpenApiDocument = {
   },
   tags: [
     { name: "distribution", description: "What devices take and prove: The Update Framework's metadata, its targets, and blobs by digest." },
+    { name: "publishing", description: "What publishers who sign elsewhere send, with a token; there only while a token is. No page of another origin may." },
     { name: "browsers", description: "Ashore itself, for pages. Scripts of workers must be of the page's origin: `importScripts(\"https://SERVER/ashore/service-worker.js\")` is all that one there needs." },
     { name: "manifests", description: "What is published, for programs that trust the connection." },
     { name: "inference", description: "TensorFlow Serving's REST API, answered by this process (absent with --no-inference)." },
@@ -157,27 +178,36 @@ export const OPENAPI: OpenApiDocument = {
         operationId: "getMetadata",
         summary: "Signed metadata: `timestamp.json` is short-lived; numbered files (`4.snapshot.json`) never change.",
         tags: ["distribution"],
-        parameters: [{ name: "file", in: "path", required: true, schema: { type: "string", pattern: "^([0-9]+\\.)?[^/]+\\.json$" } }, ...conditional],
+        parameters: [metadataFile, ...conditional],
         responses: file("The file as it was signed.", { "application/json": { schema: { type: "object" } } }),
       },
+      put: upload(
+        "putMetadata",
+        "Publishes: the next metadata of the token's role, `publisher-<model>.json`, signed by the publisher. Everything that it names was sent before. The same bytes again are fine.",
+        metadataFile,
+        { "application/json": { schema: { type: "object" } } },
+        { "200": { description: "It is published.", content: json("Received") }, "409": { description: "ALREADY_EXISTS: not the version after the current; take that in, and sign again. VERSION_REBOUND: other bytes under a published version.", content: json("Error") } },
+      ),
     },
     "/targets/{path}": {
       get: {
         operationId: "getTarget",
         summary: "A signed target (a manifest, a serving config) under its consistent name, `models/digits/3/<sha256>.manifest.json`.",
         tags: ["distribution"],
-        parameters: [{ name: "path", in: "path", required: true, description: "May hold slashes.", schema: { type: "string" } }, ...conditional],
+        parameters: [targetFile, ...conditional],
         responses: file("The target's bytes.", { "application/json": { schema: { type: "object" } } }),
       },
+      put: upload("putTarget", "Keeps a manifest of the token's model, to be named by metadata that comes after it.", targetFile, { "application/json": { schema: schema("Manifest") } }, { "201": { description: "It is kept." } }),
     },
     "/blobs/sha256/{hex}": {
       get: {
         operationId: "getBlob",
         summary: "Immutable bytes by their SHA-256.",
         tags: ["distribution"],
-        parameters: [{ name: "hex", in: "path", required: true, schema: { type: "string", pattern: "^[0-9a-f]{64}$" } }, ...conditional],
+        parameters: [blobDigest, ...conditional],
         responses: file("The bytes.", bytes),
       },
+      put: upload("putBlob", "Keeps bytes that have this SHA-256. HEAD says whether they are here already.", blobDigest, bytes, { "201": { description: "They are kept." } }),
     },
     "/manifests": {
       get: { operationId: "listManifests", summary: "The models that are published, and their versions.", tags: ["manifests"], responses: { "200": { description: "The models.", content: json("ManifestList") } } },
@@ -248,6 +278,7 @@ export const OPENAPI: OpenApiDocument = {
     "/": { get: { operationId: "console", summary: "A page that shows what is served.", tags: ["operation"], responses: { "200": { description: "HTML.", content: { "text/html": { schema: { type: "string" } } } } } } },
   },
   components: {
+    securitySchemes: { token: { type: "http", scheme: "bearer", description: "As `ashore tokens add` prints it." } },
     parameters: {
       model: { name: "model", in: "path", required: true, description: "A model's name.", schema: { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" } },
       version: { name: "version", in: "path", required: true, description: "A version; higher is newer.", schema: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER } },
@@ -268,6 +299,12 @@ export const OPENAPI: OpenApiDocument = {
     },
     schemas: {
       Error: object({ error: { type: "string" }, code: { type: "string", description: "Stable; for programs." } }, ["error"]),
+      Received: object({
+        changed: { type: "boolean", description: "False where these bytes were published before." },
+        version: { type: "integer", description: "Of the metadata." },
+        model: { type: "string" },
+        offered: { ...list({ type: "integer" }), description: "The versions that devices are offered now." },
+      }),
       Digest: { type: "string", pattern: "^sha256:[0-9a-f]{64}$" },
       TargetInfo: object({ sha256: { type: "string", pattern: "^[0-9a-f]{64}$" }, length: { type: "integer", minimum: 0 } }),
       Policy: { oneOf: [object({ latest: { type: "integer", minimum: 1 } }), object({ all: { const: true } }), object({ specific: list({ type: "integer" }) })] },

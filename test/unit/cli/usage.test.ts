@@ -9,7 +9,7 @@ beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), "ashore-cli-"));
 });
 
-const COMMANDS = ["serve", "publish", "edge", "inspect", "verify", "gc", "keys"];
+const COMMANDS = ["serve", "publish", "edge", "inspect", "verify", "gc", "keys", "renew", "tokens"];
 
 test("help lists the commands, on standard output, with status 0", async () => {
   const { status, out, err } = await run(cwd, "--help");
@@ -49,6 +49,11 @@ describe("wrong use ends with status 2 and one line that says why", () => {
     [["publish", "here", "--model", "a"], /USAGE: here is no number, so --version must say which version this is/],
     [["publish", "1", "--model", "a", "--version", "0"], /USAGE: --version 0 is not a version/],
     [["publish", "1", "--model", "a", "--min_version", "x"], /USAGE: --min_version x is not a version/],
+    [["publish", "1", "--model", "a", "--to", "localhost:8501", "--token", "t"], /USAGE: --to localhost:8501 is not a URL/],
+    [["publish", "1", "--model", "a", "--to", "http://localhost:1"], /USAGE: --to needs a token: --token TOKEN, or the environment's ASHORE_TOKEN/],
+    [["publish", "1", "--model", "a", "--to", "http://localhost:1", "--token", "t", "--data", "d"], /USAGE: option '--to <url>' cannot be used with option '--data <folder>'/],
+    [["tokens"], /USAGE/],
+    [["tokens", "add", "targets", "--data", "d"], /NAME_INVALID: "targets" is no publisher's role/],
     [["edge", "--data", "d"], /USAGE: required option '--server <url>' not specified/],
     [["edge", "--server", "localhost:8501", "--data", "d"], /USAGE: server localhost:8501 is not a URL/],
     [["edge", "--server", "http://localhost:1", "--data", "d", "--rest_api_port", "-1"], /USAGE: --rest_api_port -1 is not a number from 0 to 65535/],

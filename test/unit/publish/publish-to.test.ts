@@ -73,6 +73,13 @@ describe("publishing to a server that has none of the keys", () => {
     expect(await devicesTake(1)).toMatchObject({ metadata: 2, custom: { minVersion: 1 } });
   });
 
+  test("the same source signs anew what is past half of its life", async () => {
+    await publisher.publish(1);
+    const clock = { ...systemClock, now: () => Date.now() + 183 * 86_400_000 };
+    expect(await publisher.publish(1, {}, { clock })).toMatchObject({ outcome: "unchanged", blobs: { sent: 0 } });
+    expect(await devicesTake(1)).toMatchObject({ metadata: 2, agreed: true });
+  });
+
   test("other bytes under an old number are refused before anything is sent", async () => {
     await publisher.publish(1);
     await writeLinearModel(join(server.root, "other"), 9, 9);

@@ -7,6 +7,7 @@ import { LIMITS } from "../../../protocol/limits.ts";
 import { modelName } from "../../../protocol/names.ts";
 import { createApp, type App } from "../../../sync-server/app.ts";
 import type { RoleUpload } from "../../../sync-server/publish/index.ts";
+import { OPENAPI } from "../../../sync-server/routes/openapi-document.ts";
 import { createStaticFiles } from "../../../sync-server/routes/static-files.ts";
 import { createFolderStorage, type FileStorage } from "../../../sync-server/storage/index.ts";
 import { systemClock } from "../../../sync-server/system-clock.ts";
@@ -183,6 +184,17 @@ describe("with a publisher's token", () => {
     });
     expect(await refusal(put(BLOB, { token, body }))).toEqual([400, "NETWORK_FAILED"]);
     expect(await contents()).toEqual([]);
+  });
+
+  test("every upload that the OpenAPI document names is there", async () => {
+    const values: Record<string, string> = { file: "publisher-digits.json", path: MANIFEST.slice("/targets/".length), hex: HEX };
+    const uploads = Object.entries(OPENAPI.paths).filter(([, { put: operation }]) => operation !== undefined);
+    expect(uploads).toHaveLength(3);
+    for (const [template, { put: operation }] of uploads) {
+      const path = template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "");
+      const { status } = await put(path, { token });
+      expect([path, Object.hasOwn(operation?.responses ?? {}, String(status)), status < 300]).toEqual([path, true, true]);
+    }
   });
 
   test("no page of another origin may write, or read what is answered", async () => {
