@@ -70,7 +70,9 @@ async function refusalOf(response: Response, url: string): Promise<AshoreError> 
 }
 
 /** A short answer's text. @throws LIMIT_EXCEEDED */
-async function textOf({ body, url }: Response): Promise<string> {
+async function textOf({ body: untyped, url }: Response): Promise<string> {
+  // Node's types leave the pieces of a body untyped; on the wire they are bytes.
+  const body: ReadableStream<Uint8Array> | null = untyped;
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;

@@ -43,7 +43,6 @@ beforeEach(async () => {
   await publisher.publish(2);
   await taken();
   stolen = await openKeyFolder(keys).read();
-  expect((await readdir(keys)).sort()).toEqual(["serving.json", "snapshot.json", "timestamp.json"]);
 });
 afterEach(async () => {
   await device.runtime.close();
@@ -96,6 +95,7 @@ async function force(change: (before: Repository) => Pick<Commit, "roles"> & Par
 
 describe("what a thief of the server can do", () => {
   test("is to choose among the versions that the publisher signed", async () => {
+    expect((await readdir(join(server.dataDir, "keys"))).sort()).toEqual(["serving.json", "snapshot.json", "timestamp.json"]);
     await goesOnWith(2);
     await changeServing(server.ports, DIGITS, ({ record, state }) => {
       const target = state.roles.get("publisher-digits")?.targets.get(manifestPath(DIGITS, V(1)));

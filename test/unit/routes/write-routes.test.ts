@@ -54,7 +54,7 @@ interface Sent {
 }
 
 function put(path: string, { token, body = BYTES, headers = {} }: Sent = {}): Promise<Response> {
-  return app.fetch(new Request(`http://server.test${path}`, { method: "PUT", body, headers: { ...headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }, duplex: "half" } as RequestInit));
+  return app.fetch(new Request(`http://server.test${path}`, { method: "PUT", body, headers: { ...headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }, duplex: "half" }));
 }
 
 async function refusal(answer: Promise<Response>): Promise<[number, unknown]> {
