@@ -20,7 +20,7 @@ const BLOCKS = 10;
 const bench = await openBrowserBench(MODELS, {
   models: {
     average: (folder) => writeHeavyModel(folder, { layers: 1, width: 8, rows: 8, seed: 1 }),
-    slow: (folder) => writeHeavyModel(folder, { layers: 6, width: 1024, rows: 1536, seed: 2 }),
+    slow: (folder) => writeHeavyModel(folder, { layers: 6, width: 1024, rows: 2048, seed: 2 }),
   },
   files: { "/asset.txt": { body: "an asset of the site", type: "text/plain" } },
 });
