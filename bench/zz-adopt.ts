@@ -14,12 +14,12 @@ try {
   await new Promise((r) => setTimeout(r, 6000));
   console.log("hot", await hot(), await hot(), "workers", open.workers().length, made);
   const killed: number[] = [], peer: number[] = [];
-  for (let i = 0; i < 7; i++) {
+  for (let i = 0; i < 13; i++) {
     await stopWorkers(open);
     const ms = await hot();
     if (i > 1) killed.push(ms);
     console.log("killed", ms.toFixed(0), "workers", open.workers().length, made);
-    if (i > 1) {
+    if (i > 1 && i < 8) {
       const { page, ms: t } = await visit(context, `${bench.site.url}/tfjs.html${query(M, "&from=indexeddb")}`);
       await page.close();
       peer.push(t);

@@ -9,10 +9,19 @@ import { hearDeath, type EnginePlace, type EnginePort } from "./engine-ports.ts"
 import { EngineRuns } from "./engine-runs.ts";
 import { within } from "./within.ts";
 
+type Here = Extract<FromEngine, { type: "here" }>;
+
 export interface LoadAtPortOptions extends WithSignal {
   readonly backend: Backend;
+  /** The name of what is loaded, where the worker is to keep it for the next life of this runtime. */
+  readonly engine?: string | undefined;
   /** The bytes are copied, not moved, for the case that the worker's tab goes before it has them. Default: false. */
   readonly keep?: boolean | undefined;
+}
+
+export interface AdoptAtPortOptions extends WithSignal {
+  readonly backend: Backend;
+  readonly engine: string;
 }
 
 /**
@@ -20,14 +29,25 @@ export interface LoadAtPortOptions extends WithSignal {
  * @throws WORKER_FAILED where no worker says that it is there within LIMITS.workerTakesMs; what its script and its engine throw;
  * ENGINE_CRASHED, ENGINE_GONE, CANCELLED
  */
-export async function loadAtPort(port: EnginePort, bytes: ModelBytes, options: LoadAtPortOptions, place: EnginePlace): Promise<EngineAtPort> {
-  const { signal } = options;
-  const engine = new EngineAtPort(port, options.backend, place);
+export function loadAtPort(port: EnginePort, bytes: ModelBytes, options: LoadAtPortOptions, place: EnginePlace): Promise<EngineAtPort> {
+  return begin(new EngineAtPort(port, options.backend, place), (engine) => engine.load(bytes, options), options);
+}
+
+/**
+ * The handle of a model that the worker behind a port has loaded already, by its name. Any other worker is told to end.
+ * @throws WORKER_FAILED where no worker says that it is there within LIMITS.workerTakesMs, or has another model; ENGINE_CRASHED,
+ * CANCELLED
+ */
+export function adoptAtPort(port: EnginePort, options: AdoptAtPortOptions, place: EnginePlace): Promise<EngineAtPort> {
+  return begin(new EngineAtPort(port, options.backend, place), (engine) => engine.adopt(options), options);
+}
+
+async function begin(engine: EngineAtPort, beginning: (engine: EngineAtPort) => Promise<void>, { signal }: WithSignal): Promise<EngineAtPort> {
   const abort = (): void => engine.end(asAshoreError(signal?.reason));
   if (signal?.aborted === true) abort();
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    await engine.load(bytes, options);
+    await beginning(engine);
     return engine;
   } catch (thrown) {
     const error = asAshoreError(thrown);
@@ -46,7 +66,8 @@ export class EngineAtPort implements HostedModel {
   readonly #port: EnginePort;
   readonly #place: EnginePlace;
   readonly #runs: EngineRuns;
-  readonly #here = deferred<void>();
+  /** What the worker has loaded. */
+  readonly #here = deferred<Here["holds"]>();
   readonly #loaded = deferred<void>();
   readonly #lost = deferred<AshoreError>();
   readonly #ended = deferred<void>();
@@ -86,13 +107,19 @@ export class EngineAtPort implements HostedModel {
     return this.#threads;
   }
 
-  async load(bytes: ModelBytes, { backend, keep = false, signal }: LoadAtPortOptions): Promise<void> {
-    if (!(await within(LIMITS.workerTakesMs, this.#here.promise, this.#place.clock, { signal }))) {
-      throw new AshoreError("WORKER_FAILED", `The worker that was to compute did not start within ${LIMITS.workerTakesMs} ms: its page is gone or busy, or its script does not come.`);
-    }
+  async load(bytes: ModelBytes, { backend, engine, keep = false, signal }: LoadAtPortOptions): Promise<void> {
+    await this.#arrival(signal);
     const { value, transfer } = packModel(bytes, keep);
-    this.#post({ type: "load", backend, graph: value.graph, index: value.index, shards: [...value.shards] }, transfer);
+    this.#post({ type: "load", backend, graph: value.graph, index: value.index, shards: [...value.shards], engine }, transfer);
     await this.#loaded.promise;
+  }
+
+  async adopt({ engine, signal }: AdoptAtPortOptions): Promise<void> {
+    const holds = await this.#arrival(signal);
+    if (holds?.engine !== engine) throw new AshoreError("WORKER_FAILED", "The worker that was to be taken over has not loaded what it was thought to have.");
+    this.#hasLoaded(holds);
+    // For the runtime before this one.
+    this.#hasAnswered = true;
   }
 
   run(feeds: NamedTensors, fetches: readonly string[], { signal }: RunOptions = {}): Promise<NamedTensors> {
@@ -118,6 +145,19 @@ export class EngineAtPort implements HostedModel {
     this.#post({ type: "close" });
   }
 
+  async #arrival(signal: AbortSignal | undefined): Promise<Here["holds"]> {
+    const here = this.#here.promise;
+    if (await within(LIMITS.workerTakesMs, here, this.#place.clock, { signal })) return await here;
+    throw new AshoreError("WORKER_FAILED", `The worker that was to compute did not start within ${LIMITS.workerTakesMs} ms: its page is gone or busy, or its script does not come.`);
+  }
+
+  #hasLoaded({ backend, threads }: { readonly backend: Backend; readonly threads: number }): void {
+    this.#backend = backend;
+    this.#threads = threads;
+    this.#isLoaded = true;
+    this.#loaded.resolve();
+  }
+
   #receive(data: unknown): void {
     let message: FromEngine;
     try {
@@ -136,13 +176,10 @@ export class EngineAtPort implements HostedModel {
         return;
       case "here":
         this.#watch(message.life);
-        this.#here.resolve();
+        this.#here.resolve(message.holds);
         return;
       case "loaded":
-        this.#backend = message.backend;
-        this.#threads = message.threads;
-        this.#isLoaded = true;
-        this.#loaded.resolve();
+        this.#hasLoaded(message);
         return;
       case "failed":
         this.#lose(fromWireError(message.error));

@@ -8,9 +8,9 @@ import { LIMITS } from "../protocol/limits.ts";
  * What a runtime and a worker that computes one servable for it say to each other over a MessagePort. Each end reads what it
  * gets by the schemas here.
  *
- * The worker begins: `here`, with the Web Lock that it holds while it lives. It gets one `load` and answers `loaded`; then any
- * number of `run`, each answered by `answer` or `error`, in order. `failed` may come at any time, and after it the worker is of no
- * use. `close` ends the worker.
+ * The worker begins: `here`, with the Web Lock that it holds while it lives, and what it has loaded for a runtime that is dead, if
+ * that is so. Otherwise it gets one `load` and answers `loaded`; then any number of `run`, each answered by `answer` or `error`, in
+ * order. `failed` may come at any time, and after it the worker is of no use. `close` ends the worker.
  */
 
 const id = v.pipe(v.number(), v.safeInteger());
@@ -19,8 +19,12 @@ const bytes = v.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint
 const tensors = v.custom<EngineTensors>((value) => isRecord(value) && Object.values(value).every(isTensor), "must be tensors {dtype, shape, data} by name");
 const error = v.object({ code: v.custom<WireError["code"]>(isErrorCode, "must be a code"), message: v.string(), causes: v.pipe(v.array(v.string()), v.readonly()) });
 
+/** `threads`: how many compute; 1 where the backend has no say in it. */
+const loaded = { backend, threads: v.pipe(v.number(), v.minValue(1)) };
+
 const toEngineSchema = v.variant("type", [
-  v.object({ type: v.literal("load"), backend, graph: bytes, index: bytes, shards: v.array(bytes) }),
+  /** `engine`: the name (`engine-name.ts`) of what this is, where it is to be kept when the runtime dies. */
+  v.object({ type: v.literal("load"), backend, graph: bytes, index: bytes, shards: v.array(bytes), engine: v.optional(v.string()) }),
   v.object({ type: v.literal("run"), id, feeds: tensors, fetches: v.array(v.string()) }),
   /** Drops a run that waits; one that is computed is not interrupted. It is answered all the same. */
   v.object({ type: v.literal("cancel"), id }),
@@ -29,9 +33,8 @@ const toEngineSchema = v.variant("type", [
 export type ToEngine = v.InferOutput<typeof toEngineSchema>;
 
 const fromEngineSchema = v.variant("type", [
-  v.object({ type: v.literal("here"), life: v.string() }),
-  /** `threads`: how many compute; 1 where the backend has no say in it. */
-  v.object({ type: v.literal("loaded"), backend, threads: v.pipe(v.number(), v.minValue(1)) }),
+  v.object({ type: v.literal("here"), life: v.string(), holds: v.optional(v.object({ engine: v.string(), ...loaded })) }),
+  v.object({ type: v.literal("loaded"), ...loaded }),
   v.object({ type: v.literal("answer"), id, answers: tensors }),
   v.object({ type: v.literal("error"), id, error }),
   v.object({ type: v.literal("failed"), error }),

@@ -15,9 +15,19 @@ export interface WaitableLocks {
   request(name: string, options: { readonly mode: "shared"; readonly signal: AbortSignal }, granted: () => void): Promise<unknown>;
 }
 
+/** As `navigator.locks`. */
+export interface VisibleLocks {
+  query(): Promise<{ readonly held?: readonly { readonly name?: string }[] }>;
+}
+
 export interface EnginePlace {
   readonly locks: WaitableLocks;
   readonly clock: Clock;
+}
+
+export async function isHeld(locks: VisibleLocks, name: string): Promise<boolean> {
+  const { held = [] } = await locks.query();
+  return held.some((lock) => lock.name === name);
 }
 
 /** Resolves when whoever holds that Web Lock while it lives is dead; true, or false if `signal` ended the wait. */

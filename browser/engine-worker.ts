@@ -1,123 +1,110 @@
-import { AshoreError, toWireError } from "../protocol/errors.ts";
+import { AshoreError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { EngineHost, HostedModel } from "../runtime/ports.ts";
-import { buffersOf } from "./engine-bytes.ts";
-import { readToEngine, type FromEngine, type ToEngine } from "./engine-messages.ts";
-import { hearDeath, type EnginePort, type WaitableLocks } from "./engine-ports.ts";
+import type { FromEngine } from "./engine-messages.ts";
+import { hearDeath, type EnginePlace, type EnginePort } from "./engine-ports.ts";
+import { EngineSession, type EngineLoad } from "./engine-session.ts";
 
-type Run = Extract<ToEngine, { type: "run" }>;
-
-export interface EngineWorkerOptions {
-  readonly port: EnginePort;
+export interface EngineWorkerOptions extends EnginePlace {
   /** The name of the Web Lock that this worker holds, once it does. */
   readonly life: Promise<string>;
-  /** The Web Lock of whoever this worker computes for: it ends when that one does, which tells nobody otherwise. */
-  readonly owner: string;
-  readonly locks: WaitableLocks;
   readonly engine: Pick<EngineHost, "load">;
   /** How many threads the engine computes with now. */
   readonly threads: () => number;
   /** Lets the messages that have come be heard before what is computed next. */
   readonly turn: () => Promise<void>;
+  /** Shows to who looks what this worker has loaded; resolves when it can be seen. */
+  readonly show: (engine: string) => Promise<void>;
   /** Ends this worker, and so frees its memory. */
   readonly end: () => void;
 }
 
-/** The computing side of a port: one servable, until its other side says `close` or dies. */
+/**
+ * The computing side of a port: one servable, until the port's other side says `close` or dies. If that is a runtime which may come
+ * to life again, the model is kept for its next life, for LIMITS.orphanMs.
+ */
 export class EngineWorker {
   readonly #options: EngineWorkerOptions;
-  readonly #runs: Run[] = [];
-  readonly #listening = new AbortController();
+  #session: EngineSession | undefined;
+  /** Aborted when whoever this worker computes for has another after it. */
+  #serving = new AbortController();
+  #isTaken = false;
   #model: HostedModel | undefined;
-  #isComputing = false;
+  /** What is kept, and shown. */
+  #holds: Extract<FromEngine, { type: "here" }>["holds"];
 
   constructor(options: EngineWorkerOptions) {
     this.#options = options;
-    const { port, life, owner, locks } = options;
-    port.addEventListener("message", ({ data }) => this.#receive(data));
-    port.addEventListener("messageerror", () => this.fail(new AshoreError("INTERNAL", "A message to the engine cannot be read.")));
-    port.start();
-    void hearDeath(locks, owner, this.#listening.signal).then(() => this.#end());
+  }
+
+  /**
+   * Computes for whoever is at the port's other side, and for nobody before it any more. The owner's Web Lock tells when it is
+   * dead, which nothing else does.
+   */
+  serve(port: EnginePort, owner: string): void {
+    const { life, locks, turn } = this.#options;
+    const { signal } = this.#renew();
+    const session = new EngineSession({
+      port,
+      model: () => this.#model,
+      load: (message) => void this.#load(message, session),
+      close: () => this.#end(),
+      turn,
+    });
+    this.#session = session;
+    void hearDeath(locks, owner, signal).then((isDead) => {
+      // It may have died just before another took its place.
+      if (isDead && !signal.aborted) this.#orphan();
+    });
     life.then(
-      (name) => this.#post({ type: "here", life: name }),
-      (thrown: unknown) => this.fail(thrown),
+      (name) => session.post({ type: "here", life: name, holds: this.#holds }),
+      (thrown: unknown) => session.fail(thrown),
     );
   }
 
-  /** Says that this worker is of no use any more. */
+  /** Says that this worker is of no use any more, and ends it where there is nobody to hear it. */
   fail(thrown: unknown): void {
-    this.#post({ type: "failed", error: toWireError(thrown) });
+    this.#holds = undefined;
+    if (this.#session === undefined) this.#end();
+    else this.#session.fail(thrown);
   }
 
-  #receive(data: unknown): void {
-    let message: ToEngine;
+  async #load({ backend, graph, index, shards, engine }: EngineLoad, session: EngineSession): Promise<void> {
     try {
-      message = readToEngine(data);
-    } catch (thrown) {
-      this.fail(thrown);
-      return;
-    }
-    switch (message.type) {
-      case "run":
-        this.#runs.push(message);
-        if (!this.#isComputing) void this.#compute();
-        return;
-      case "cancel":
-        this.#cancel(message.id);
-        return;
-      case "load":
-        void this.#load(message);
-        return;
-      case "close":
-        this.#end();
-    }
-  }
-
-  async #load({ backend, graph, index, shards }: Extract<ToEngine, { type: "load" }>): Promise<void> {
-    try {
-      if (this.#model !== undefined) throw new AshoreError("FAILED_PRECONDITION", "This engine has its model.");
+      if (this.#isTaken) throw new AshoreError("FAILED_PRECONDITION", "This engine has its model.");
+      this.#isTaken = true;
       const model = await this.#options.engine.load({ graph, index, shards }, { backend });
       this.#model = model;
-      this.#post({ type: "loaded", backend: model.backend, threads: this.#options.threads() });
+      const loaded = { backend: model.backend, threads: this.#options.threads() };
+      if (engine !== undefined) {
+        await this.#options.show(engine);
+        this.#holds = { engine, ...loaded };
+      }
+      session.post({ type: "loaded", ...loaded });
       void model.lost.then((reason) => this.fail(reason));
     } catch (thrown) {
-      this.fail(thrown);
+      session.fail(thrown);
     }
   }
 
-  /** One after the other; what was cancelled meanwhile is not begun. */
-  async #compute(): Promise<void> {
-    this.#isComputing = true;
-    await this.#options.turn();
-    for (let run = this.#runs.shift(); run !== undefined; run = this.#runs.shift()) {
-      await this.#answer(run);
-      await this.#options.turn();
+  #orphan(): void {
+    const { signal } = this.#renew();
+    if (this.#holds === undefined) {
+      this.#end();
+      return;
     }
-    this.#isComputing = false;
+    this.#options.clock.sleep(LIMITS.orphanMs, { signal }).then(() => this.#end(), () => undefined);
   }
 
-  async #answer({ id, feeds, fetches }: Run): Promise<void> {
-    try {
-      if (this.#model === undefined) throw new AshoreError("FAILED_PRECONDITION", "The engine has no model.");
-      const answers = await this.#model.run(feeds, fetches);
-      this.#post({ type: "answer", id, answers: answers as Extract<FromEngine, { type: "answer" }>["answers"] }, buffersOf(answers));
-    } catch (thrown) {
-      this.#post({ type: "error", id, error: toWireError(thrown) });
-    }
-  }
-
-  #cancel(id: number): void {
-    const at = this.#runs.findIndex((run) => run.id === id);
-    if (at < 0) return;
-    this.#runs.splice(at, 1);
-    this.#post({ type: "error", id, error: toWireError(new AshoreError("CANCELLED", "The request was given up before it was computed.")) });
+  #renew(): AbortController {
+    this.#serving.abort();
+    this.#session?.end();
+    this.#session = undefined;
+    return (this.#serving = new AbortController());
   }
 
   #end(): void {
-    this.#listening.abort();
+    this.#serving.abort();
     this.#options.end();
-  }
-
-  #post(message: FromEngine, transfer: ArrayBuffer[] = []): void {
-    this.#options.port.postMessage(message, transfer);
   }
 }

@@ -4,7 +4,7 @@ import { browserClock } from "../browser/browser-clock.ts";
 import { createBrowserHost } from "../browser/browser-host.ts";
 import { WASM_DIGESTS } from "../browser/build-info.ts";
 import { EngineWorker } from "../browser/engine-worker.ts";
-import { holdLifeLock } from "../browser/life-lock.ts";
+import { holdLifeLock, holdSign } from "../browser/life-lock.ts";
 import { newsChannelName } from "../browser/news.ts";
 import { readRole } from "../browser/read-role.ts";
 import { runtimeFiles } from "../browser/runtime-files.ts";
@@ -13,12 +13,12 @@ import { createInProcessEngineHost, type InProcessEngineHost } from "../engine/i
 import { threadsInUse } from "../engine/threads-in-use.ts";
 import { AshoreError, toWireError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
-import { MESSAGE_PROTOCOL, type WorkerRole, type WorkerUp } from "../protocol/messages.ts";
+import { MESSAGE_PROTOCOL, type WorkerDown, type WorkerRole, type WorkerUp } from "../protocol/messages.ts";
 import type { EngineHost } from "../runtime/index.ts";
 import { lendWorker } from "./lend-worker.ts";
 
 /**
- * The script of a page's dedicated workers: it computes one servable for whoever holds the port that it gets, or hosts a whole
+ * The script of a page's dedicated workers: it computes one servable for whoever holds the port that it got last, or hosts a whole
  * runtime for its page, as its first message says.
  */
 
@@ -28,6 +28,7 @@ const life = holdLifeLock();
 life.catch(() => undefined);
 
 let answers: AnswerOptions | undefined;
+let engine: EngineWorker | undefined;
 
 self.addEventListener("message", (event) => {
   if (answers !== undefined) {
@@ -38,7 +39,7 @@ self.addEventListener("message", (event) => {
   try {
     const role = readRole(event.data);
     if (role.role === "host") answers = { life, host: hostRuntime(role) };
-    else if (port !== undefined) computeFor(port, role);
+    else if (port !== undefined) (engine ??= engineWorker(role)).serve(port, role.owner);
   } catch (thrown) {
     port?.postMessage({ type: "failed", error: toWireError(thrown) });
   }
@@ -46,14 +47,13 @@ self.addEventListener("message", (event) => {
 
 self.postMessage({ type: "up" } satisfies WorkerUp);
 
-function computeFor(port: MessagePort, { server, scope, owner }: Extract<WorkerRole, { role: "engine" }>): void {
+function engineWorker({ server, scope }: Extract<WorkerRole, { role: "engine" }>): EngineWorker {
   const turns = new MessageChannel();
   turns.port2.start();
   const worker = new EngineWorker({
-    port,
     life,
-    owner,
     locks: navigator.locks,
+    clock: browserClock,
     engine: engineHere(server, scope),
     threads: threadsInUse,
     turn: () =>
@@ -61,9 +61,14 @@ function computeFor(port: MessagePort, { server, scope, owner }: Extract<WorkerR
         turns.port2.addEventListener("message", () => resolve(), { once: true });
         turns.port1.postMessage(null);
       }),
-    end: () => self.close(),
+    show: (name) => holdSign(name),
+    end: () => {
+      self.postMessage({ type: "down" } satisfies WorkerDown);
+      self.close();
+    },
   });
   self.addEventListener("error", ({ message }) => worker.fail(new AshoreError("ENGINE_CRASHED", `The engine's worker failed: ${message}`)));
+  return worker;
 }
 
 function hostRuntime({ scope }: Extract<WorkerRole, { role: "host" }>): AnswerOptions["host"] {
@@ -85,6 +90,7 @@ function enginesApart(server: string, scope: string, here: EngineHost): EngineHo
     // It computes what fails apart; until then nothing is started here.
     here: { backends: here.backends, load: (model, options) => here.load(model, options), close: () => here.close() },
     isApart: () => true,
+    scope,
     lend: async ({ model, version }) => {
       const { port1, port2 } = new MessageChannel();
       lendWorker(port2, { script: self.location.href, role: { ashore: MESSAGE_PROTOCOL, role: "engine", server, scope, owner: await life }, name: `${model} ${version}` });

@@ -69,6 +69,8 @@ export const LIMITS = {
   workerTakesMs: 10_000,
   /** A page that lends a worker says so within this. */
   engineOfferMs: 2_000,
+  /** A lent worker whose service worker was stopped keeps its model for the next one this long. */
+  orphanMs: 5 * 60_000,
   /** A request whose worker died this often while it had it is given up. */
   workerLives: 3,
   /** How long a page holds its requests back for a new service worker, which takes over once the old one has nothing to do. */

@@ -95,10 +95,19 @@ export interface RunOptions {
   readonly signal?: CancelSignal | undefined;
 }
 
+export interface HostedServable {
+  readonly model: ModelName;
+  readonly version: Version;
+  /** The digest of its manifest, and the place of the variant in it. */
+  readonly digest: Digest;
+  readonly variant: number;
+  readonly inferenceMs?: number | undefined;
+}
+
 export interface LoadOptions extends WithSignal {
   readonly backend: Backend;
   /** Whose graph it is, for a host that keeps engines apart; and what is known of it here. */
-  readonly servable?: { readonly model: ModelName; readonly version: Version; readonly digest: Digest; readonly inferenceMs?: number | undefined } | undefined;
+  readonly servable?: HostedServable | undefined;
 }
 
 /** A graph, loaded where it computes (an engine thread on the edge, the same thread in a service worker). */
@@ -123,8 +132,16 @@ export interface EngineHost {
   readonly backends: readonly Backend[];
   /** @throws BACKEND_UNAVAILABLE, MODEL_MALFORMED, MODEL_UNSUPPORTED_OP, RESOURCE_EXHAUSTED, ENGINE_CRASHED, CANCELLED */
   load(model: ModelBytes, options: LoadOptions): Promise<HostedModel>;
-  /** Starts a backend ahead of the first load on it, beside whatever else there is to wait for. Does not reject: the load does. */
-  prepare?(backend: Backend): Promise<void>;
+  /**
+   * The model, without its bytes, where what computed it outlived the host that had it loaded there: on this backend, of this
+   * version and variant exactly. Undefined where there is no such; then it is to be loaded. @throws CANCELLED
+   */
+  adopt?(options: LoadOptions): Promise<HostedModel | undefined>;
+  /**
+   * Starts a backend ahead of the first load on it, beside whatever else there is to wait for. `inferenceMs`: what the lightest of
+   * those to be loaded is known to take at least. Does not reject: the load does.
+   */
+  prepare?(backend: Backend, inferenceMs?: number): Promise<void>;
   /** Whether this model would better be loaded once more, since there is a better place for it now (a heavy one, and a page that lends a worker). */
   wouldMove?(loaded: HostedModel, inferenceMs: number): boolean;
   close(): Promise<void>;

@@ -33,13 +33,14 @@ export interface LendFromPagesOptions<P> {
 /**
  * Asks the pages of the scope for a worker: all of them, those that somebody looks at first, and the first that answers lends it.
  * One that does not know Ashore, or is frozen, keeps nobody waiting then; if there are only such, the wait is LIMITS.engineOfferMs.
+ * For a worker that has its model loaded already only the page answers that lent it.
  */
 export function lendFromPages<P>({ pages, scopeUrl, server, life, clock, openChannel }: LendFromPagesOptions<P>): LendEngine {
-  return async ({ model, version }, { signal }) => {
+  return async (request, { signal }) => {
     const clients = await pages.matchAll({ type: "window", includeUncontrolled: true });
     const ours = clients.filter(({ url }) => url.startsWith(scopeUrl)).sort((a, b) => attention(b) - attention(a));
     if (ours.length === 0) return undefined;
-    const wanted: EngineWanted = { ashore: MESSAGE_PROTOCOL, type: "engine-wanted", model, version, server, scope: new URL(scopeUrl).pathname, owner: await life };
+    const wanted: EngineWanted = { ashore: MESSAGE_PROTOCOL, type: "engine-wanted", ...request, server, scope: new URL(scopeUrl).pathname, owner: await life };
     const asked: EnginePort[] = [];
     const offered = Promise.race(
       ours.map((page) => {

@@ -45,7 +45,7 @@ export function startWorker(self: ServiceWorkerGlobalScope, { given, root, route
       const files = runtimeFiles({ server, cacheName: `ashore-runtime:${scope}`, digests: WASM_DIGESTS, fetch: fetchPort, report });
       const here = createInProcessEngineHost({ providers: browserBackends({ wasmFile: (name) => files.file(name) }), backends });
       const lend = lendFromPages({ pages: self.clients, scopeUrl: self.registration.scope, server, life, clock: browserClock, openChannel: () => new MessageChannel() });
-      return createPlacedEngineHost({ here, lend, locks: navigator.locks, clock: browserClock });
+      return createPlacedEngineHost({ scope, here, lend, locks: navigator.locks, clock: browserClock });
     },
   });
   const rest = createRestFetch({ host, origin: self.location.origin });

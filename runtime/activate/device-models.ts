@@ -2,6 +2,7 @@ import { digestOfHex } from "../../protocol/digest.ts";
 import { asAshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { ModelsWanted } from "../../protocol/messages.ts";
+import type { Backend } from "../../protocol/manifest.ts";
 import { isModelName, type ModelName } from "../../protocol/names.ts";
 import type { TargetInfo } from "../../protocol/serving-config.ts";
 import type { EngineHost, HeldVersion, WithSignal } from "../ports.ts";
@@ -52,8 +53,14 @@ export class DeviceModels {
   /** Has the engine start what a recall will need, beside all else: the backends on which stored versions served, or else the best. */
   prepare(): void {
     const { engine } = this.#ports;
-    const proved = this.#wanted.among(this.#stored()).flatMap((name) => this.#presumed(name)?.proved ?? []);
-    for (const backend of new Set(proved.length > 0 ? proved : engine.backends.slice(0, 1))) void engine.prepare?.(backend);
+    const lightest = new Map<Backend, number>();
+    for (const name of this.#wanted.among(this.#stored())) {
+      const { proved, inferenceMs } = this.#presumed(name) ?? {};
+      if (proved !== undefined) lightest.set(proved, Math.min(lightest.get(proved) ?? Infinity, inferenceMs?.[proved] ?? 0));
+    }
+    const [best] = engine.backends;
+    if (lightest.size === 0 && best !== undefined) lightest.set(best, 0);
+    for (const [backend, inferenceMs] of lightest) void engine.prepare?.(backend, inferenceMs);
   }
 
   /** Takes up what is stored of the models wanted, without network; those that were taken up before stay as they are. Recalls follow one another. */

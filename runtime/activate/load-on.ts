@@ -43,11 +43,12 @@ export interface LoadOnRequest {
  */
 export async function loadOn(ports: LoaderPorts, { model, wanted, manifest, variant, backend, prove, inferenceMs, signal }: LoadOnRequest): Promise<Servable> {
   const { version, digest } = wanted;
-  const bytes = await ports.readVariant(variant, { signal });
-  const totalBytes = bytes.graph.byteLength + bytes.index.byteLength + bytes.shards.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const totalBytes = [variant.graph, variant.index, ...variant.shards].reduce((sum, { size }) => sum + size, 0);
   const tell = (phase: "load" | "self-test" | "warm-up"): void => ports.report({ type: "progress", model, version, phase, bytes: totalBytes, totalBytes });
+  const options = { backend, signal, servable: { model, version, digest, variant: manifest.variants.indexOf(variant), inferenceMs } };
   tell("load");
-  const hosted = await ports.engine.load(bytes, { backend, signal, servable: { model, version, digest, inferenceMs } });
+  // What lives on was loaded of bytes that were verified then, and nobody but its host reaches it.
+  const hosted = (await ports.engine.adopt?.(options)) ?? (await ports.engine.load(await ports.readVariant(variant, { signal }), options));
   try {
     if (hosted.backend !== backend) throw new AshoreError("BACKEND_UNAVAILABLE", `The engine gave ${hosted.backend} where ${backend} was asked for.`);
     if (prove === "self-test" && manifest.selfTest !== null) {

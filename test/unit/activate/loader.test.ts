@@ -117,8 +117,8 @@ describe("loading a version", () => {
   test("the engine is told whose graph it is, and what an inference takes on that backend", async () => {
     const { loads } = await load({ wasm: 8, cpu: 7 }, { inferenceMs: { cpu: 120 } });
     expect(loads.map(({ backend, servable }) => [backend, servable])).toEqual([
-      ["wasm", { model: "m", version: 1, digest: DIGEST, inferenceMs: undefined }],
-      ["cpu", { model: "m", version: 1, digest: DIGEST, inferenceMs: 120 }],
+      ["wasm", { model: "m", version: 1, digest: DIGEST, variant: 0, inferenceMs: undefined }],
+      ["cpu", { model: "m", version: 1, digest: DIGEST, variant: 0, inferenceMs: 120 }],
     ]);
   });
 

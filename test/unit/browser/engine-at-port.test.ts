@@ -1,6 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "vitest";
-import { loadAtPort, type EngineAtPort } from "../../../browser/engine-at-port.ts";
+import { adoptAtPort, loadAtPort, type EngineAtPort } from "../../../browser/engine-at-port.ts";
 import { AshoreError } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
@@ -24,12 +24,12 @@ function place({ threads = 1 } = {}) {
   locks.hold(OWNER);
   const { port1, port2 } = new MessageChannel();
   const start = (): FakePageWorker => {
-    const worker = new FakePageWorker(locks, port2, { owner: OWNER, threads });
+    const worker = new FakePageWorker(locks, port2, { owner: OWNER, threads, clock });
     ends.push(() => worker.die());
     return worker;
   };
   ends.push(() => port1.close());
-  const load = (options: { readonly keep?: boolean; readonly signal?: AbortSignal } = {}, bytes = linearModel(2, 1)) =>
+  const load = (options: { readonly keep?: boolean; readonly engine?: string; readonly signal?: AbortSignal } = {}, bytes = linearModel(2, 1)) =>
     loadAtPort(enginePort(port1), bytes, { backend: "wasm", ...options }, { locks, clock });
   return { locks, clock, port2, load, start };
 }
@@ -160,9 +160,142 @@ describe("a worker that dies", () => {
     expect(await engine.lost).toMatchObject({ code: "ENGINE_CRASHED", message: expect.stringMatching(/does not understand/) });
   });
 
-  test("and a runtime that dies takes its worker with it", async () => {
+  test("and a runtime that dies takes its worker with it, where it is not to be kept", async () => {
     const { worker, locks } = await loaded();
     locks.free(OWNER);
+    await locks.request(worker.life, { signal: new AbortController().signal }, () => undefined);
+    expect(worker.isAlive).toBe(false);
+  });
+});
+
+describe("a worker whose runtime died", () => {
+  const NEXT = "life of the next runtime";
+
+  /** A worker with a model called `engine`, whose runtime died; and the next one, to which the page hands it. */
+  async function orphaned() {
+    const { locks, clock, load, start } = place({ threads: 4 });
+    const worker = start();
+    const before = await load({ engine: "m 1" });
+    const pending = Promise.allSettled([before.run(x(1), ["y:0"]), before.run(x(2), ["y:0"])]);
+    const under = await worker.engine.computation(0);
+    locks.free(OWNER);
+    locks.hold(NEXT);
+    const adopt = (engine = "m 1", signal?: AbortSignal): Promise<EngineAtPort> => {
+      const { port1, port2 } = new MessageChannel();
+      ends.push(() => port1.close());
+      worker.serve(port2, NEXT);
+      return adoptAtPort(enginePort(port1), { backend: "wasm", engine, signal }, { locks, clock });
+    };
+    ends.push(() => void before.close());
+    const ended = (): Promise<unknown> => locks.request(worker.life, { signal: new AbortController().signal }, () => undefined);
+    return { locks, clock, worker, before, pending, under, adopt, ended };
+  }
+
+  test("computes for the next one, with the model that it has", async () => {
+    const { worker, under, adopt } = await orphaned();
+    under.answer(1);
+    const engine = await adopt();
+    expect([engine.backend, engine.threads]).toEqual(["wasm", 4]);
+    const answer = engine.run(x(3), ["y:0"]);
+    (await worker.engine.computation(1)).answer(7);
+    expect(first(await answer)).toBe(7);
+    expect(worker.engine.loads).toHaveLength(1);
+    await engine.close();
+    expect(worker.isAlive).toBe(false);
+  });
+
+  test("gives the next one no answer that was asked for before, and computes nothing that waited", async () => {
+    const { worker, under, adopt } = await orphaned();
+    const engine = await adopt();
+    // Both are the first of their runtime.
+    const answer = engine.run(x(3), ["y:0"]);
+    const next = await worker.engine.computation(1);
+    expect(fed(next.feeds)).toBe(3);
+    under.answer(1);
+    next.answer(7);
+    expect(first(await answer)).toBe(7);
+  });
+
+  test("obeys nobody but the next one", async () => {
+    const { worker, under, before, adopt } = await orphaned();
+    under.answer(1);
+    const engine = await adopt();
+    before.end(new AshoreError("CANCELLED", "late"));
+    const answer = engine.run(x(3), ["y:0"]);
+    (await worker.engine.computation(1)).answer(7);
+    expect(first(await answer)).toBe(7);
+    expect(worker.isAlive).toBe(true);
+  });
+
+  test("is taken over before it has heard of the death too", async () => {
+    const { load, start, locks, clock } = place();
+    const worker = start();
+    await load({ engine: "m 1" });
+    locks.hold(NEXT);
+    const { port1, port2 } = new MessageChannel();
+    ends.push(() => port1.close());
+    worker.serve(port2, NEXT);
+    const engine = await adoptAtPort(enginePort(port1), { backend: "wasm", engine: "m 1" }, { locks, clock });
+    locks.free(OWNER);
+    const answer = engine.run(x(3), ["y:0"]);
+    (await worker.engine.computation(0)).answer(7);
+    expect(first(await answer)).toBe(7);
+    expect(clock.sleepers).toBe(0);
+  });
+
+  test.each(["m 2", ""])("ends where the next one wants another model, %j", async (engine) => {
+    const { adopt, ended } = await orphaned();
+    await expect(adopt(engine)).rejects.toMatchObject({ code: "WORKER_FAILED" });
+    await ended();
+  });
+
+  test("ends where the next one gives up", async () => {
+    const { adopt, ended } = await orphaned();
+    await expect(adopt("m 1", AbortSignal.abort())).rejects.toMatchObject({ code: "CANCELLED" });
+    await ended();
+  });
+
+  test("ends after a while, unless it was taken over; and begins anew to wait when the next one dies", async () => {
+    const { locks, clock, worker, adopt, ended } = await orphaned();
+    while (clock.sleepers === 0) await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(LIMITS.orphanMs - 1);
+    await adopt();
+    clock.advance(LIMITS.orphanMs);
+    expect(worker.isAlive).toBe(true);
+    locks.free(NEXT);
+    while (clock.sleepers === 0) await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(LIMITS.orphanMs - 1);
+    expect(worker.isAlive).toBe(true);
+    clock.advance(1);
+    await ended();
+  });
+
+  test("ends when its engine crashes, with nobody there to hear it", async () => {
+    const { clock, worker, ended } = await orphaned();
+    while (clock.sleepers === 0) await new Promise((resolve) => setImmediate(resolve));
+    worker.engine.lose(new AshoreError("ENGINE_CRASHED", "The GPU device was lost."));
+    await ended();
+  });
+
+  test("is of no use to the next one once its engine crashed", async () => {
+    const { load, start, locks, clock } = place();
+    const worker = start();
+    const before = await load({ engine: "m 1" });
+    locks.free(OWNER);
+    locks.hold(NEXT);
+    worker.engine.lose(new AshoreError("ENGINE_CRASHED", "The GPU device was lost."));
+    await before.lost.then(() => undefined);
+    const { port1, port2 } = new MessageChannel();
+    ends.push(() => port1.close());
+    worker.serve(port2, NEXT);
+    await expect(adoptAtPort(enginePort(port1), { backend: "wasm", engine: "m 1" }, { locks, clock })).rejects.toMatchObject({ code: "WORKER_FAILED" });
+  });
+
+  test("ends at once where its model was not loaded yet", async () => {
+    const { load, start, locks } = place();
+    const worker = start();
+    worker.engine.load = () => (locks.free(OWNER), new Promise(() => {}));
+    load({ engine: "m 1" }).catch(() => undefined);
     await locks.request(worker.life, { signal: new AbortController().signal }, () => undefined);
     expect(worker.isAlive).toBe(false);
   });

@@ -1,12 +1,12 @@
 import type { MessagePort } from "node:worker_threads";
-import type { EnginePort, WaitableLocks } from "../../../browser/engine-ports.ts";
+import type { EnginePort, VisibleLocks, WaitableLocks } from "../../../browser/engine-ports.ts";
 import { EngineWorker } from "../../../browser/engine-worker.ts";
 import type { AshoreError } from "../../../protocol/errors.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
 import type { Clock, EngineHost, HostedModel, LoadOptions, ModelBytes } from "../../../runtime/ports.ts";
 
 /** Web Locks whose holders live and die as a test says. */
-export class FakeLocks implements WaitableLocks {
+export class FakeLocks implements WaitableLocks, VisibleLocks {
   readonly #held = new Map<string, (() => void)[]>();
 
   /** Somebody takes a lock for its life. */
@@ -24,6 +24,10 @@ export class FakeLocks implements WaitableLocks {
 
   isHeld(name: string): boolean {
     return this.#held.has(name);
+  }
+
+  async query(): Promise<{ readonly held: readonly { readonly name: string }[] }> {
+    return { held: [...this.#held.keys()].map((name) => ({ name })) };
   }
 
   request(name: string, { signal }: { readonly signal: AbortSignal }, granted: () => void): Promise<unknown> {
@@ -129,23 +133,32 @@ export class FakePageWorker {
   readonly worker: EngineWorker;
   readonly life: string;
   readonly #locks: FakeLocks;
-  readonly #port: MessagePort;
+  readonly #ports: MessagePort[] = [];
+  #shown: string | undefined;
 
-  constructor(locks: FakeLocks, port: MessagePort, { owner, threads = 1 }: { readonly owner: string; readonly threads?: number }) {
+  constructor(locks: FakeLocks, port: MessagePort, { owner, threads = 1, clock = new FakeClock() }: { readonly owner: string; readonly threads?: number; readonly clock?: FakeClock }) {
     this.#locks = locks;
-    this.#port = port;
     this.life = locks.hold(`life of ${crypto.randomUUID()}`);
     this.worker = new EngineWorker({
-      port: enginePort(port),
       life: Promise.resolve(this.life),
-      owner,
       locks,
+      clock,
       engine: this.engine,
       threads: () => threads,
       // Node reads its ports between the two.
       turn: () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
+      show: async (engine) => {
+        this.#shown = locks.hold(engine);
+      },
       end: () => this.die(),
     });
+    this.serve(port, owner);
+  }
+
+  /** Its page hands it a port. */
+  serve(port: MessagePort, owner: string): void {
+    this.#ports.push(port);
+    this.worker.serve(enginePort(port), owner);
   }
 
   get isAlive(): boolean {
@@ -153,8 +166,11 @@ export class FakePageWorker {
   }
 
   die(): void {
-    this.#port.removeAllListeners();
-    this.#port.unref();
+    for (const port of this.#ports) {
+      port.removeAllListeners();
+      port.unref();
+    }
+    if (this.#shown !== undefined) this.#locks.free(this.#shown);
     this.#locks.free(this.life);
   }
 }

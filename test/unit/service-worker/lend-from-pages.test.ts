@@ -79,7 +79,7 @@ function lending(...states: PageState[]) {
       return { port1: enginePort(port1), port2 };
     },
   });
-  return { pages, asked, clock, lend: (signal?: AbortSignal) => lend({ model: modelName("m"), version: 3 as Version }, { signal }) };
+  return { pages, asked, clock, lend: (signal?: AbortSignal) => lend({ model: modelName("m"), version: 3 as Version, engine: "m three", isLoaded: false }, { signal }) };
 }
 
 describe("a worker lent by a page", () => {
@@ -88,7 +88,7 @@ describe("a worker lent by a page", () => {
     expect(await lend()).toBeDefined();
     const words = await Promise.all(pages.map((page) => page.word()));
     expect(new Set(words)).toEqual(new Set(["leave", "take"]));
-    expect(pages[0]?.wanted).toEqual({ ashore: 1, type: "engine-wanted", model: "m", version: 3, server: "https://models.example", scope: "/app/", owner: "life" });
+    expect(pages[0]?.wanted).toEqual({ ashore: 1, type: "engine-wanted", model: "m", version: 3, engine: "m three", isLoaded: false, server: "https://models.example", scope: "/app/", owner: "life" });
   });
 
   test("is asked of those first that somebody looks at, and of none outside the scope", async () => {
