@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { encode, sha256, signedBy, testKey, type Bytes, type Signed, type TestKey } from "../unit/tuf/test-repository.ts";
+import { encode, keyJson, sha256, signedBy, testKey, type Bytes, type Signed, type TestKey } from "../unit/tuf/test-repository.ts";
 import { goesOn, heals, makeGoods, refuses, Scene, type Goods } from "./scene.ts";
 
 /** A whole device under attack by who holds some keys and not others; see device-network.test.ts. */
@@ -114,6 +114,25 @@ describe("signatures", () => {
     await refuses(scene, "METADATA_UNSIGNED");
     scene.repository.keys.set(role, [key, await testKey("ed25519")]);
     await grant(role, scene.repository.keysOf(role), 2);
+    await heals(scene);
+  });
+
+  test.each<[string, (current: readonly TestKey[], next: TestKey) => { readonly named: readonly TestKey[]; readonly threshold: number; readonly by: readonly TestKey[] }]>([
+    ["its own new key alone", (_, next) => ({ named: [next], threshold: 1, by: [next] })],
+    ["the key before alone, though it names another", (current, next) => ({ named: [next], threshold: 1, by: current })],
+    ["fewer keys than it asks for itself", (current, next) => ({ named: [...current, next], threshold: 2, by: current })],
+    ["keys that the root before does not know, as many as it asks for", (current, next) => ({ named: [...current, next], threshold: 1, by: [next] })],
+  ])("of %s, on the next root", async (_, plan) => {
+    const { repository } = scene;
+    const { named, threshold, by } = plan(repository.keysOf("root"), await testKey("ed25519"));
+    const next = structuredClone(repository.of("root")) as Signed & { keys: Record<string, unknown>; roles: Record<string, object> };
+    for (const key of named) next.keys[key.keyid] = keyJson(key);
+    next.roles["root"] = { keyids: named.map(({ keyid }) => keyid), threshold };
+    next.version++;
+    const bytes = signedBy(next, by);
+    repository.fault = (path) => (path === `metadata/${next.version}.root.json` ? new Response(bytes) : undefined);
+    repository.publish("timestamp");
+    await refuses(scene, "METADATA_UNSIGNED");
     await heals(scene);
   });
 
