@@ -29,7 +29,10 @@ async function filesUnder(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort();
 }
 
-test("an edge killed 30 times in the middle of updates always comes back on a good version, never an older one", async () => {
+/** `npm run test:all` kills it 30 times. */
+const KILLS = process.env["ASHORE_LONG"] === "1" ? 30 : 9;
+
+test(`an edge killed ${KILLS} times in the middle of updates always comes back on a good version, never an older one`, async () => {
   workshop = await openWorkshop();
   let newest = 1;
   const right = (version: number): unknown => ({ predictions: linearAnswer(version, 0.5) });
@@ -47,7 +50,7 @@ test("an edge killed 30 times in the middle of updates always comes back on a go
   let edge: Command = await startCommand(edgeArgs, { cwd: workshop.folder });
   await answersWith(edge.url, "line", 1);
 
-  for (let round = 1; round <= 30; round++) {
+  for (let round = 1; round <= KILLS; round++) {
     // A new version, so that blobs and a commit are under way; the kill falls on one of the requests for them, or after it.
     let fatal = 1 + Math.floor(random() * 4);
     const caught = new Promise<boolean>((resolve) => {
@@ -88,8 +91,8 @@ test("an edge killed 30 times in the middle of updates always comes back on a go
     await answersWith(edge.url, "line", newest);
     answered = newest;
   }
-  console.log(`30 kills, ${inFlight} with blobs in flight or a commit under way, ${offline} restarts without a server: 0 wrong answers, 0 older versions`);
-  expect(inFlight).toBeGreaterThanOrEqual(20);
+  console.log(`${KILLS} kills, ${inFlight} with blobs in flight or a commit under way, ${offline} restarts without a server: 0 wrong answers, 0 older versions`);
+  expect(inFlight).toBeGreaterThanOrEqual(Math.floor((KILLS * 2) / 3));
   await proxy.close();
 }, 280_000);
 
