@@ -41,12 +41,15 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
   const target = await openTarget(settings, container, signal);
   const requests = new Requests({ target, locks: navigator.locks, timers: pageLife, openChannel: () => new MessageChannel() });
   const where = (): string => `${target instanceof ServiceWorkerTarget ? target.script : settings.worker} of ${settings.scope}`;
+  // Before the first message: it may start a service worker, which asks at once for what computes a heavy model.
+  const stopOffers = target instanceof ServiceWorkerTarget && container !== undefined ? offerEngines({ serviceWorker: container, workerUrl: settings.worker }) : undefined;
   let hello: HelloValue;
   try {
     hello = await greet({ target, requests, timers: pageLife, hello: settings.hello, where, signal });
   } catch (thrown) {
     const error = asAshoreError(thrown, "WORKER_FAILED");
     requests.close(error);
+    stopOffers?.();
     target.close();
     throw error;
   }
@@ -59,7 +62,6 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
   const siteKept = keepsSite ? keepSite(requests, container, pageLife, closing.signal) : Promise.resolve();
   const connection: Connection = { asker: requests, news, siteKept, closing: closing.signal };
   const poll = new Poll({ asker: requests, news, page: pageLife, pollSeconds: hello.pollSeconds });
-  const stopOffers = target instanceof ServiceWorkerTarget && container !== undefined ? offerEngines({ serviceWorker: container, workerUrl: settings.worker }) : undefined;
 
   return {
     get host() {

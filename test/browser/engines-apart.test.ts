@@ -189,6 +189,68 @@ describe("a heavy model", () => {
     expect(appSite.count("/v1")).toBe(0);
   });
 
+  /** Which of Ashore's workers live, and which are waited for by whoever has them compute. */
+  async function lives(page: Page): Promise<{ readonly held: readonly string[]; readonly awaited: readonly string[] }> {
+    type Locks = readonly { readonly name?: string }[];
+    const { held, pending } = await page.evaluate<{ readonly held: Locks; readonly pending: Locks }>("navigator.locks.query()");
+    const names = (locks: Locks): string[] => locks.flatMap(({ name }) => (name?.startsWith("ashore-life:") === true ? [name] : []));
+    return { held: names(held), awaited: names(pending) };
+  }
+
+  /** The only page of the app, which has lent a worker that has the model. */
+  async function lender(): Promise<Page> {
+    const page = await app.open();
+    for (const other of app.context.pages()) if (other !== page) await other.close();
+    await app.stopWorkers();
+    await act(page, "connect", { server: app.site.url, models: ["heavy"], backends: ["wasm"] });
+    await act(page, "ready", "heavy");
+    await holds(page);
+    return page;
+  }
+
+  const holds = (page: Page): Promise<unknown> => page.waitForFunction("navigator.locks.query().then(({ held }) => held.some(({ name }) => name.startsWith('ashore-engine:')))");
+
+  test("stays loaded in its page when the service worker is stopped, and answers for the next one", async () => {
+    const page = await lender();
+    const beside = await app.open();
+    await act(beside, "connect", { server: app.site.url, models: ["heavy"], backends: ["wasm"] });
+    const answer = await act(page, "predict", "heavy", [1, 2]);
+    const workers = [...page.workers(), ...beside.workers()];
+    let started = 0;
+    for (const one of [page, beside]) one.on("worker", () => started++);
+    for (const asker of [page, beside, page]) {
+      const before = await lives(page);
+      await app.stopWorkers();
+      expect(await act(asker, "predict", "heavy", [1, 2])).toEqual(answer);
+      const after = await lives(page);
+      const same = after.held.filter((life) => before.held.includes(life));
+      expect(same).toHaveLength(1);
+      expect(after.awaited).toContain(same[0]);
+    }
+    expect(workers).toHaveLength(1);
+    expect([started, ...page.workers(), ...beside.workers()]).toEqual([0, ...workers]);
+  });
+
+  test("is loaded anew where the page with it went while there was no service worker", async () => {
+    const page = await lender();
+    const answer = await act(page, "predict", "heavy", [1, 2]);
+    const next = await app.open();
+    await act(next, "connect", { server: app.site.url, models: ["heavy"], backends: ["wasm"] });
+    await app.stopWorkers();
+    await page.close();
+    expect(await act(next, "predict", "heavy", [1, 2])).toEqual(answer);
+    await lent(next);
+    await holds(next);
+    const [worker] = next.workers();
+    const gone = worker?.waitForEvent("close");
+    await app.stopWorkers();
+    expect(await act(next, "predict", "heavy", [1, 2])).toEqual(answer);
+    // One that was taken over ends with its model, as any.
+    expect(await act(next, "remove", "heavy")).toHaveProperty("ok");
+    await gone;
+    expect((await lives(next)).held).toHaveLength(1);
+  });
+
   test("has, as every model, a worker of its own in a page's own runtime, beside the service worker's", async () => {
     const page = await app.open();
     expect(await act(page, "connect", { server: app.site.url, models: ["heavy"], serviceWorker: false })).toMatchObject({ ok: { host: "page" } });

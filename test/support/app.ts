@@ -59,7 +59,8 @@ export async function openApp(models: Readonly<Record<string, (folder: string) =
       open,
       published: (model, version) => answersOk(`${server.url}/manifests/${model}/versions/${version}`),
       stopWorkers: async () => {
-        const session = await context.newCDPSession(page);
+        // Any page will do, and the first may be closed.
+        const session = await context.newCDPSession(context.pages()[0] ?? page);
         await session.send("ServiceWorker.enable");
         await session.send("ServiceWorker.stopAllWorkers");
         await session.detach();
