@@ -20,14 +20,16 @@ export interface FakeEngineOptions {
   readonly backends?: readonly Backend[];
   /** Before a load ends; a rejection fails it. */
   readonly onLoad?: (bytes: ModelBytes, options: LoadOptions) => Promise<void>;
+  /** Whether what is to be loaded is loaded still, from a life before this one. */
+  readonly isLoadedStill?: (options: LoadOptions) => boolean;
   readonly wouldMove?: (loaded: FakeModel, inferenceMs: number) => boolean;
   readonly compute?: (feeds: NamedTensors, fetches: readonly string[], model: FakeModel) => Promise<NamedTensors>;
 }
 
 /** An engine without arithmetic: loads when it is told to, answers what it is told to, dies when it is told to. */
-export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute, wouldMove }: FakeEngineOptions = {}): FakeEngine {
+export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute, wouldMove, isLoadedStill }: FakeEngineOptions = {}): FakeEngine {
   const models: FakeModel[] = [];
-  return {
+  const engine: FakeEngine = {
     backends,
     models,
     ...(wouldMove === undefined ? {} : { wouldMove: (loaded: HostedModel, inferenceMs: number) => models.some((model) => model === loaded && wouldMove(model, inferenceMs)) }),
@@ -70,4 +72,6 @@ export function fakeEngine({ backends = ["wasm", "cpu"], onLoad, compute, wouldM
     },
     close: async () => undefined,
   };
+  if (isLoadedStill === undefined) return engine;
+  return { ...engine, adopt: async (options) => (isLoadedStill(options) ? await engine.load({ graph: new Uint8Array(), index: new Uint8Array(), shards: [] }, options) : undefined) };
 }

@@ -33,15 +33,18 @@ interface LoadTestOptions {
   readonly inferenceMs?: InferenceTimes;
   readonly warmUp?: "always" | "unproved";
   readonly avoid?: Backend;
+  readonly isLoadedStill?: (options: LoadOptions) => boolean;
 }
 
 /** Loads on an engine whose backends answer so; says on what, and what was run. */
-async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANIFEST, proved, inferenceMs, warmUp = "always", avoid }: LoadTestOptions = {}) {
+async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANIFEST, proved, inferenceMs, warmUp = "always", avoid, isLoadedStill }: LoadTestOptions = {}) {
+  let reads = 0;
   const runs: string[] = [];
   const loads: LoadOptions[] = [];
   const events: RuntimeEvent[] = [];
   const engine = fakeEngine({
     backends: Object.keys(answers) as Backend[],
+    ...(isLoadedStill === undefined ? {} : { isLoadedStill }),
     onLoad: async (_, options) => void loads.push(options),
     compute: async (_, __, model: FakeModel): Promise<NamedTensors> => {
       runs.push(model.backend);
@@ -53,7 +56,10 @@ async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANI
   const loader = createLoader({
     engine,
     readManifest: async () => manifest,
-    readVariant: async () => ({ graph: new Uint8Array(), index: new Uint8Array(), shards: [] }),
+    readVariant: async () => {
+      reads++;
+      return { graph: new Uint8Array(), index: new Uint8Array(), shards: [] };
+    },
     known: () => ({ version: MANIFEST.version, manifest: { sha256: "a".repeat(64), length: 0 }, proved, inferenceMs }),
     clock: nodeClock,
     timed: () => undefined,
@@ -65,7 +71,7 @@ async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANI
     (thrown: unknown) => thrown,
   );
   const phases = events.flatMap((event) => (event.type === "progress" ? [event.phase] : []));
-  return { result, runs, phases, loads, open: engine.models.filter(({ closed }) => !closed).length };
+  return { result, runs, phases, loads, reads, open: engine.models.filter(({ closed }) => !closed).length };
 }
 
 describe("loading a version", () => {
@@ -120,6 +126,15 @@ describe("loading a version", () => {
       ["wasm", { model: "m", version: 1, digest: DIGEST, variant: 0, inferenceMs: undefined }],
       ["cpu", { model: "m", version: 1, digest: DIGEST, variant: 0, inferenceMs: 120 }],
     ]);
+  });
+
+  test("what is loaded still is not read again; what it has to prove, it proves as ever", async () => {
+    const isLoadedStill = ({ backend, servable }: LoadOptions): boolean => backend === "cpu" && servable?.variant === 1;
+    const manifest = { ...MANIFEST, variants: [variant("gpu", ["webgpu"]), variant("float32")] };
+    expect(await load({ cpu: 7 }, { manifest, proved: "cpu", warmUp: "unproved", isLoadedStill })).toMatchObject({ result: "cpu", reads: 0, runs: [], phases: ["load"] });
+    expect(await load({ cpu: 7 }, { manifest, isLoadedStill })).toMatchObject({ result: "cpu", reads: 0, runs: ["cpu"], phases: ["load", "self-test"] });
+    expect(await load({ wasm: 7 }, { manifest, isLoadedStill })).toMatchObject({ result: "wasm", reads: 1 });
+    expect((await load({ cpu: 8 }, { manifest, isLoadedStill })).result).toMatchObject({ code: "SELF_TEST_FAILED" });
   });
 
   test("a fault that no other backend would mend ends the load at once", async () => {
