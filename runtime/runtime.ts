@@ -120,6 +120,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
 
   async function distrust(): Promise<void> {
+    // Said before anything is dropped: a look that fails after that, or a power cut, must not have it happen in silence.
+    report({ type: "trust", what: "reset", detail: `The root of ${server} is another one than before; what the old one said is dropped, and held versions go on until the new one names some.` });
     await journal.update(resetTrust);
     for (const keeper of device.keepers) keeper.distrust();
   }
@@ -153,7 +155,6 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     for (const keeper of device.keepers) keeper.retry();
     const news = await trust.poll({ signal });
     if (news.pinned !== undefined) report({ type: "trust", what: "pinned", detail: news.pinned });
-    if (news.trustReset) report({ type: "trust", what: "reset", detail: `The root of ${server} is another one than before; what the old one said is dropped, and held versions go on until the new one names some.` });
     if (hasExpired) report({ type: "trust", what: "fresh", detail: `The metadata of ${server} is valid again.` });
     hasExpired = false;
     await device.takeNews({ signal });

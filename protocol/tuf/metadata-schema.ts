@@ -24,11 +24,16 @@ export function printExpiry(time: number): string {
 
 const lengthSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+/** An object as it came: valibot's own schemas of objects pass over keys such as `constructor`, and take arrays for objects. */
+const objectSchema = v.custom<Readonly<Record<string, unknown>>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "must be an object");
+
 /** Objects whose keys others choose become maps: a key such as `constructor` finds nothing that was not sent. */
 function mapSchema<Entry extends v.GenericSchema<unknown, unknown>>(entry: Entry) {
   return v.pipe(
-    v.record(v.string(), entry),
-    v.transform((record): ReadonlyMap<string, v.InferOutput<Entry>> => new Map(Object.entries<v.InferOutput<Entry>>(record))),
+    objectSchema,
+    v.transform((object) => Object.entries(object)),
+    v.array(v.tuple([v.string(), entry])),
+    v.transform((entries): ReadonlyMap<string, v.InferOutput<Entry>> => new Map(entries)),
   );
 }
 
@@ -103,7 +108,7 @@ export type Snapshot = v.InferOutput<typeof snapshotSchema>;
 const targetFileSchema = v.object({
   length: lengthSchema,
   hashes: hashesSchema,
-  custom: v.optional(v.pipe(v.custom<Readonly<Record<string, unknown>>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "must be an object"))),
+  custom: v.optional(objectSchema),
 });
 export type TargetFile = v.InferOutput<typeof targetFileSchema>;
 
@@ -153,7 +158,7 @@ export const SIGNED_SCHEMAS: { readonly [Type in keyof SignedByType]: v.GenericS
 
 /** 4.2.1: a key signs once. A signature that is not hexadecimal is kept and counts as not verified. */
 export const envelopeSchema = v.object({
-  signed: v.looseObject({}),
+  signed: objectSchema,
   signatures: v.pipe(
     v.array(v.object({ keyid: v.string(), sig: v.string() })),
     v.check((signatures) => new Set(signatures.map(({ keyid }) => keyid)).size === signatures.length, "must not hold two signatures of a key"),

@@ -9,6 +9,7 @@ import type { BlobStore, JournalModel, Ports, WithSignal } from "../ports.ts";
 import { forgetVersion, journalOf, markFailed, markServed, setConfig, type JournalKeeper } from "../store/index.ts";
 import { retrying, type Progress, type VersionFetcher } from "../sync/index.ts";
 import type { Trust, TrustedTarget } from "../trust/index.ts";
+import { disagreements } from "./disagreements.ts";
 import { desiredVersions, type DesiredVersions } from "./desired.ts";
 import type { Manager } from "./manager.ts";
 import { NOTHING_PUBLISHED, readPublished } from "./published.ts";
@@ -49,6 +50,8 @@ export class ModelKeeper {
   readonly #healing = new Set<Version>();
   readonly #removed = new AbortController();
   #isVanished = false;
+  /** Disagreements of server and publisher that were told, as long as they last. */
+  #told: ReadonlySet<string> = new Set();
 
   constructor(name: ModelName, ports: ModelKeeperPorts) {
     this.name = name;
@@ -245,6 +248,13 @@ export class ModelKeeper {
       this.#config = await this.#inForce(read, target.roleVersion);
     }
     this.#published = await readPublished(this.#ports.trust, this.name, options);
+    this.#tellDisagreements();
+  }
+
+  #tellDisagreements(): void {
+    const found = this.#config === undefined ? [] : disagreements(this.#config.config, this.#published.targets);
+    for (const { version, error } of found) if (!this.#told.has(`${error.code} ${version}`)) this.#problem(error, version);
+    this.#told = new Set(found.map(({ version, error }) => `${error.code} ${version}`));
   }
 
   async #fetch({ version, manifest }: AspiredVersion, options: WithSignal): Promise<void> {

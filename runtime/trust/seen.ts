@@ -10,7 +10,7 @@ const seenSchema = v.object({
   time: countSchema,
   timestamp: countSchema,
   snapshot: countSchema,
-  roles: v.record(v.string(), countSchema),
+  roles: v.array(v.tuple([v.string(), countSchema])),
   /** The key ids that timestamp and snapshot had in the root of that time. */
   keys: v.object({ timestamp: v.array(v.string()), snapshot: v.array(v.string()) }),
 });
@@ -44,13 +44,13 @@ export function seenOf(floors: Floors, root: Root, time: number): Seen {
     time,
     timestamp: floors.timestamp,
     snapshot: floors.snapshot,
-    roles: Object.fromEntries(floors.roles),
+    roles: [...floors.roles],
     keys: keysOf(root),
   };
 }
 
 export function floorsOf(seen: Seen | undefined): Floors {
-  return seen === undefined ? NO_FLOORS : { timestamp: seen.timestamp, snapshot: seen.snapshot, roles: new Map(Object.entries(seen.roles)) };
+  return seen === undefined ? NO_FLOORS : { timestamp: seen.timestamp, snapshot: seen.snapshot, roles: new Map(seen.roles) };
 }
 
 export function keysOf({ roles }: Root): Seen["keys"] {

@@ -1,4 +1,5 @@
 import { AshoreError } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import type { TargetInfo } from "../../protocol/serving-config.ts";
 import type { FoundTarget } from "../../protocol/tuf/index.ts";
 import type { WithSignal } from "../ports.ts";
@@ -19,13 +20,16 @@ export interface TrustedTarget extends TargetInfo {
   readonly roleVersion: number;
 }
 
+/** Targets are manifests and serving configs. */
+const LARGEST_TARGET = Math.max(LIMITS.manifestBytes, LIMITS.servingConfigBytes);
+
 /** What a device trusts of one server (DESIGN section 4.4): an {@link Updater} whose targets have a SHA-256 each. */
 export interface Trust extends Pick<Updater, "load" | "poll"> {
   /** As {@link Updater.find}. @throws METADATA_MALFORMED for a target without a SHA-256 */
   find(path: string, options?: WithSignal): Promise<TrustedTarget | undefined>;
   /** Every target under a folder (`"serving/"`, `"models/digits/"`), each as `find` gives it, sorted by path. */
   list(folder: string, options?: WithSignal): Promise<readonly TrustedTarget[]>;
-  /** A target's bytes from the server, verified. @throws SIZE_MISMATCH, DIGEST_MISMATCH, and what a download throws */
+  /** A target's bytes from the server, verified. @throws LIMIT_EXCEEDED for one that is said to be larger than any may be, SIZE_MISMATCH, DIGEST_MISMATCH, and what a download throws */
   fetchTarget(target: Pick<TrustedTarget, "path" | "sha256" | "length">, options?: WithSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -40,7 +44,10 @@ export function createTrust({ server, ...options }: TrustOptions): Trust {
       return found && trustedTarget(found);
     },
     list: async (folder, given) => (await updater.list(folder, given)).map(trustedTarget),
-    fetchTarget: ({ path, sha256, length }, given) => updater.fetchTarget(path, { length, hashes: new Map([["sha256", sha256]]) }, given),
+    fetchTarget: async ({ path, sha256, length }, given) => {
+      if (length > LARGEST_TARGET) throw new AshoreError("LIMIT_EXCEEDED", `${path} is said to have ${length} bytes; no target of Ashore has more than ${LARGEST_TARGET}.`);
+      return updater.fetchTarget(path, { length, hashes: new Map([["sha256", sha256]]) }, given);
+    },
   };
 }
 

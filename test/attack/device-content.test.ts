@@ -211,4 +211,28 @@ describe("metadata", () => {
     await refuses(scene, "METADATA_MALFORMED");
     await heals(scene);
   });
+
+  test("of targets that are said to be longer than any may be: they are not even asked for", async () => {
+    const { repository } = scene;
+    for (const [role, path] of [["serving", "serving/line.json"], ["publisher", "models/line/3/manifest.json"]] as const) {
+      scene.offer(3);
+      const targets = repository.of(role)["targets"] as Record<string, object>;
+      targets[path] = { length: 2 ** 40, hashes: { sha256: "0".repeat(64) } };
+      if (role === "publisher") scene.serve(3, { sha256: "0".repeat(64), length: 2 ** 40 });
+      repository.publishTargets("publisher", "serving");
+      repository.requests.length = 0;
+      await refuses(scene, "LIMIT_EXCEEDED");
+      expect(repository.requests.filter((request) => request.startsWith(`targets/${path.slice(0, 6)}`) && request.includes("0".repeat(64)))).toEqual([]);
+    }
+    await heals(scene);
+  });
+
+  test.each(["constructor", "prototype", "__proto__", "later"])("to which somebody adds the field %s", async (name) => {
+    const { repository } = scene;
+    repository.publish("timestamp");
+    const text = new TextDecoder().decode(repository.file("timestamp")).replace('"signed":{', `"signed":{"${name}":{"a":1},`);
+    repository.fault = (path) => (path === "metadata/timestamp.json" ? new Response(text) : undefined);
+    await refuses(scene, "METADATA_UNSIGNED");
+    await heals(scene);
+  });
 });

@@ -64,4 +64,21 @@ describe("the name of a role", () => {
     delegatedRoles().pop();
     await heals(scene, "targets");
   });
+
+  test.each(["curator", "constructor", "__proto__"])("%j is remembered with its version, whatever else is lost", async (name) => {
+    const { repository, device, disk } = scene;
+    const list = (version: number): void => {
+      const meta = Object.entries(repository.of("snapshot")["meta"] as object).filter(([file]) => file !== `${name}.json`);
+      repository.of("snapshot")["meta"] = Object.fromEntries([...meta, [`${name}.json`, { version }]]);
+      repository.publish("snapshot", "timestamp");
+    };
+    list(8);
+    await device.runtime.sync();
+    await disk.metadata.delete("snapshot.json");
+    await disk.metadata.delete("timestamp.json");
+    list(7);
+    await refuses(scene, "METADATA_ROLLBACK");
+    list(8);
+    await heals(scene);
+  });
 });

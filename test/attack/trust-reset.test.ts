@@ -136,7 +136,7 @@ describe("no reset", () => {
   });
 });
 
-test("a power cut at any write of the reset ends with the new root trusted", async () => {
+test("a power cut at any write of the reset ends with the new root trusted, and the reset told", async () => {
   reroute();
   await scene.close();
   const { metadata, journal } = scene.disk;
@@ -155,12 +155,14 @@ test("a power cut at any write of the reset ends with the new root trusted", asy
     const disk = { blobs: scene.disk.blobs, metadata: { read: metadata.read, write: cut(metadata.write), delete: cut(metadata.delete) }, journal: { read: journal.read, write: cut(journal.write) } };
     const dying = await scene.start({ root: otherRoot }, disk);
     isWhole = await dying.runtime.sync().then(() => left > 0, () => false);
+    const isTold = dying.events.some((event) => event.type === "trust" && event.what === "reset");
     await dying.runtime.settled();
     await dying.runtime.close();
     scene.device = await scene.start({ root: otherRoot });
     await scene.device.runtime.sync();
     await scene.device.runtime.settled();
     expect(await scene.answer(), `after ${writes} writes`).toEqual({ status: 200, version: "1", y: 41 });
+    expect(isTold || resets() > 0, `told after ${writes} writes`).toBe(true);
     await scene.close();
     expect(writes).toBeLessThan(60);
   }

@@ -88,10 +88,10 @@ function meaning(bytes: Uint8Array): string | undefined {
  */
 function isPeculiar(value: Json): boolean {
   if (!isObject(value)) return true;
-  const { _type, meta, roles, keys, consistent_snapshot, delegations, targets } = value;
+  const { _type, meta, roles, keys, consistent_snapshot, delegations } = value;
   const names = (part: Json | undefined): string => (isObject(part) ? Object.keys(part).sort().join() : "");
   const areOdd = (listedKeys: Json | undefined): boolean =>
-    !isObject(listedKeys) || Object.values(listedKeys).some((one) => !isObject(one) || names(one) !== "keytype,keyval,scheme" || names(one["keyval"]) !== "public" || one["keytype"] !== "ed25519" || one["scheme"] !== "ed25519");
+    isObject(listedKeys) && Object.values(listedKeys).some((one) => !isObject(one) || names(one) !== "keytype,keyval,scheme" || names(one["keyval"]) !== "public" || one["keytype"] !== "ed25519" || one["scheme"] !== "ed25519");
   switch (_type) {
     case "timestamp":
       return names(meta) !== "snapshot.json";
@@ -101,7 +101,7 @@ function isPeculiar(value: Json): boolean {
       return names(roles) !== "root,snapshot,targets,timestamp" || consistent_snapshot === undefined || areOdd(keys);
     default:
       // A role that is named as an index of an array changes its place in tuf-js.
-      return !isObject(targets) || (isObject(delegations) && (areOdd(delegations["keys"]) || /"name":"\d+"/.test(JSON.stringify(delegations))));
+      return isObject(delegations) && (areOdd(delegations["keys"]) || /"name":"\d+"/.test(JSON.stringify(delegations)));
   }
 }
 

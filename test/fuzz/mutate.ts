@@ -51,7 +51,7 @@ function joined(...pieces: readonly Uint8Array[]): Bytes {
 }
 
 const VALUES: readonly Json[] = [null, true, false, 0, 1, 2, -1, 0.5, 1e21, 2 ** 53, 2 ** 53 - 1, "", "0", "x", "root", "timestamp", "ff", "2030-06-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-99-99T99:99:99Z", "1.0.31", "2.0.0", "é💥", [], {}, [[]], [1, 1], { a: 1 }, ["a", "a"]];
-const NAMES = ["version", "expires", "_type", "meta", "x", "", "é", "sha256", "snapshot.json", "role.json", "threshold"];
+const NAMES = ["version", "expires", "_type", "meta", "x", "", "é", "sha256", "snapshot.json", "role.json", "threshold", "constructor"];
 
 /** A copy of a value with one thing changed in it, somewhere: another value, a member more, less, or under another name. */
 export function mutateJson(value: Json, random: Random): Json {
