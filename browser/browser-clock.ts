@@ -1,4 +1,5 @@
 import type { Clock } from "../runtime/ports.ts";
+import { sleep } from "../runtime/sleep.ts";
 
 /** The two clocks of a browser may be so far apart before the wall clock counts: it was set, or the machine slept. */
 const TOLERANCE_MS = 1_000;
@@ -14,16 +15,5 @@ export const browserClock: Clock = {
     origin += wall - fine;
     return wall;
   },
-  sleep: (ms, { signal } = {}) =>
-    new Promise((resolve, reject) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", end);
-        if (signal?.aborted === true) reject(signal.reason instanceof Error ? signal.reason : new DOMException("Aborted.", "AbortError"));
-        else resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal?.addEventListener("abort", end);
-      if (signal?.aborted === true) end();
-    }),
+  sleep,
 };

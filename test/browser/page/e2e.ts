@@ -4,12 +4,11 @@ import type { Actions, Loop, Outcome, PlainAnswer } from "../../support/actions.
 
 /** What tests do in a page that has `connect` of `/ashore/client.js`, by names that cross `page.evaluate` as plain data. */
 
-interface Page {
-  connect: (options: ConnectOptions) => Promise<Ashore>;
-  e2e: Actions;
+declare global {
+  /** Put there by the site's page. */
+  var connect: (options: ConnectOptions) => Promise<Ashore>;
 }
 
-const page = globalThis as unknown as Page;
 let ashore: Ashore;
 let looping: Promise<Loop> | undefined;
 let isLooping = false;
@@ -34,7 +33,7 @@ async function predict(model: string, inputs: Record<string, Tensor>, selection?
 const actions: Actions = {
   connect: (options) =>
     outcome(async () => {
-      ashore = await page.connect(options);
+      ashore = await globalThis.connect(options);
       return { host: ashore.host, persisted: ashore.persisted };
     }),
   ready: (model, timeoutMs = 30_000) =>
@@ -93,4 +92,4 @@ const actions: Actions = {
   isControlled: () => navigator.serviceWorker.controller !== null,
 };
 
-page.e2e = actions;
+Object.assign(globalThis, { e2e: actions });
