@@ -65,7 +65,14 @@ class ThreadedModel implements HostedModel {
     const workerData: ThreadData = { wasmPath };
     this.#worker = new Worker(threadScript, { workerData, stdout: true, stderr: true, name: "ashore-engine" });
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) createInterface(stream).on("line", log);
-    this.#worker.on("message", (message: FromThread) => this.#receive(message));
+    this.#worker.on("message", (message: FromThread) => {
+      try {
+        this.#receive(message);
+      } catch (thrown) {
+        // Costs this model its engine, and never the process.
+        this.#crash("its answers cannot be made out", thrown);
+      }
+    });
     this.#worker.on("messageerror", (cause) => this.#crash("its messages cannot be read", cause));
     this.#worker.on("error", (cause) => this.#crash(cause instanceof Error ? cause.message : String(cause), cause));
     this.#exited = new Promise((resolve) => {

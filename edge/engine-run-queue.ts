@@ -52,8 +52,13 @@ export class RunQueue {
     });
   }
 
-  /** The thread's answers to the oldest requests, and how long it computed for them. */
+  /**
+   * The thread's answers to the oldest requests, and how long it computed for them; ignored once all was ended.
+   * @throws INTERNAL for more answers than requests
+   */
   settle(answers: Iterable<readonly EngineTensor[] | AshoreError>, busyMs: number): void {
+    // Under way when the thread was ended: who asked has been told, and nobody waits.
+    if (this.#ended !== undefined) return;
     let count = 0;
     for (const answer of answers) {
       const pending = this.#posted[count++];

@@ -79,6 +79,15 @@ describe("the requests of an engine thread", () => {
     await expect(run(4)).rejects.toMatchObject({ code: "ENGINE_CRASHED" });
   });
 
+  test("an answer that was under way when the thread was ended is nobody's, and no error", async () => {
+    const { run, queue, answer } = queueAndThread();
+    const settled = Promise.allSettled([run(1)]);
+    await turn();
+    queue.end(new AshoreError("ENGINE_CRASHED", "gone"));
+    expect(() => answer(1, 1)).not.toThrow();
+    expect(await settled).toMatchObject([{ status: "rejected", reason: { code: "ENGINE_CRASHED" } }]);
+  });
+
   test("an error of the thread is that request's alone", async () => {
     const { run, queue } = queueAndThread();
     const settled = Promise.allSettled([run(1), run(2)]);
