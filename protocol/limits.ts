@@ -26,6 +26,10 @@ export const LIMITS = {
   tensorsPerModel: 200_000,
   shardsPerModel: 65_536,
   assetBytes: 256 * MIB,
+  /** Elements of a tensor that a manifest holds itself. */
+  smallTensorElements: 1_024,
+  /** Features that a signature def parses out of one `tf.Example`. */
+  exampleFeatures: 1_024,
   modelJsonBytes: 256 * MIB,
   /** A gzip stream expands at most about 1030 times; a decoder stops at the size that the manifest names. */
   encodingOverheadBytes: 64 * KIB,

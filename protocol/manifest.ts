@@ -36,10 +36,35 @@ const tensorInfoSchema = v.object({
 });
 export type TensorInfo = v.InferOutput<typeof tensorInfoSchema>;
 
+/** A small tensor as JSON: integers of 64 bits as decimal text, strings as base64, NaN and infinities as "NaN", "Infinity", "-Infinity". */
+const smallTensorSchema = v.object({
+  shape: v.array(sizeSchema),
+  values: v.pipe(v.array(v.union([v.number(), v.string(), v.boolean()])), v.maxLength(LIMITS.smallTensorElements)),
+});
+export type SmallTensor = v.InferOutput<typeof smallTensorSchema>;
+
+/**
+ * One dense feature of a serialized `tf.Example`, parsed in front of the graph (tf.io.parse_example): `key` in the example,
+ * `tensor` the graph's tensor that is fed with it, `shape` of one example. A feature without `default` is required. A default
+ * has one element, or as many as the shape.
+ */
+const featureSchema = v.object({
+  key: v.string(),
+  tensor: v.pipe(v.string(), v.minLength(1)),
+  dtype: v.picklist(["float32", "int64", "string"]),
+  shape: v.array(sizeSchema),
+  default: v.optional(smallTensorSchema),
+});
+export type ExampleFeature = v.InferOutput<typeof featureSchema>;
+
 const signatureDefSchema = v.object({
   methodName: v.string(),
   inputs: v.record(v.string(), tensorInfoSchema),
   outputs: v.record(v.string(), tensorInfoSchema),
+  /** Values of inputs that a caller may leave out (field 4 of SignatureDef), by key. */
+  defaults: v.optional(v.record(v.string(), smallTensorSchema)),
+  /** Where the only input is a batch of serialized `tf.Example`s, which the runtime parses: what it feeds instead of that input. */
+  examples: v.optional(v.object({ features: v.pipe(v.array(featureSchema), v.minLength(1), v.maxLength(LIMITS.exampleFeatures)) })),
 });
 export type SignatureDef = v.InferOutput<typeof signatureDefSchema>;
 

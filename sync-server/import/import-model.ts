@@ -1,6 +1,8 @@
 import { AshoreError } from "../../protocol/errors.ts";
 import { detectFormat } from "./detect-format.ts";
-import type { ImportedModel, ImportOptions } from "./imported-model.ts";
+import type { ImportedGraph, ImportedModel, ImportOptions } from "./imported-model.ts";
+import { importSavedModel } from "./saved-model/import-saved-model.ts";
+import { openSourceFolder, type SourceFolder } from "./source-folder.ts";
 import { importTfjsGraphModel } from "./tfjs-graph-model.ts";
 
 /**
@@ -9,12 +11,18 @@ import { importTfjsGraphModel } from "./tfjs-graph-model.ts";
  * LIMIT_EXCEEDED for what waiting does not mend; CANCELLED
  */
 export async function importModel(folder: string, options: ImportOptions = {}): Promise<ImportedModel> {
-  switch (await detectFormat(folder)) {
+  const source = openSourceFolder(folder, options);
+  const imported = await importGraph(source, options);
+  return { ...imported, sourceDigest: source.digest() };
+}
+
+async function importGraph(source: SourceFolder, options: ImportOptions): Promise<ImportedGraph> {
+  switch (await detectFormat(source.path)) {
     case "tfjs-graph-model":
-      return importTfjsGraphModel(folder, options);
+      return importTfjsGraphModel(source, options);
     case "saved-model":
-      throw new AshoreError("UNIMPLEMENTED", `${folder} holds a SavedModel; SavedModel import comes in a later version. Convert it with tensorflowjs_converter --input_format=tf_saved_model --output_format=tfjs_graph_model, and put model.json and its weights there.`);
+      return importSavedModel(source, options);
     case "unknown":
-      throw new AshoreError("MODEL_INCOMPLETE", `${folder} holds no model.json; it is still being copied, or is no TF.js graph model.`);
+      throw new AshoreError("MODEL_INCOMPLETE", `${source.path} holds neither a saved_model.pb nor a model.json; it is still being copied, or is no SavedModel and no TF.js model.`);
   }
 }

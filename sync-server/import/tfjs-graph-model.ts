@@ -5,9 +5,9 @@ import { parseGraphFile, type GraphTopology } from "../../protocol/graph.ts";
 import { schemaError } from "../../protocol/manifest.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
 import { allNodes } from "./graph-nodes.ts";
-import type { ImportedModel, ImportedTensor, ImportOptions } from "./imported-model.ts";
+import type { ImportedGraph, ImportedTensor, ImportOptions } from "./imported-model.ts";
 import { signatureDefsOf, signatureSchema, type Signature } from "./signature-defs.ts";
-import { openSourceFolder } from "./source-folder.ts";
+import type { SourceFolder } from "./source-folder.ts";
 import { refuseUnsupportedOps } from "./unsupported-ops.ts";
 import { readWeights, weightsManifestSchema } from "./weights.ts";
 
@@ -25,9 +25,8 @@ const modelJsonSchema = v.object({
  * @throws MODEL_INCOMPLETE while files are missing or short, MODEL_MALFORMED for what will not get better by waiting,
  * MODEL_UNSUPPORTED_OP, LIMIT_EXCEEDED, CANCELLED
  */
-export async function importTfjsGraphModel(folder: string, options: ImportOptions = {}): Promise<ImportedModel> {
-  const source = openSourceFolder(folder, options);
-  const what = `${MODEL_JSON} in ${folder}`;
+export async function importTfjsGraphModel(source: SourceFolder, options: ImportOptions = {}): Promise<ImportedGraph> {
+  const what = `${MODEL_JSON} in ${source.path}`;
   const json = parseModelJson(await source.read(MODEL_JSON, LIMITS.modelJsonBytes), what);
   const result = v.safeParse(modelJsonSchema, json);
   if (!result.success) {
@@ -43,7 +42,7 @@ export async function importTfjsGraphModel(folder: string, options: ImportOption
   const { modelTopology } = parsed;
   const signatureDefs = signatureDefsOf(signature, modelTopology, what);
   const tensors = inGraphOrder(await readWeights(weightsManifest, source), modelTopology);
-  return { graph, tensors, signatureDefs, assets: [], sourceDigest: source.digest() };
+  return { graph, tensors, signatureDefs, assets: [] };
 }
 
 /** The graph blob: model.json's own values, in its own order, without what only people and the import read. */
