@@ -60,7 +60,7 @@ const hasMore = fields({ more: isOf("boolean") });
 const VALUES: { readonly [T in RequestType]: Check } = {
   hello: fields({ build: isText, news: isText, host: isText, keepsSite: isOf("boolean"), pollSeconds: isPositive, persisted: isOf("boolean") }),
   predict: fields({ outputs: recordOf(isTensor), version: isVersion, backend: optional(isText), servedBy: oneOf("device", "server") }),
-  models: listOf(fields({ name: isModelName, versions: listOf(isStatus), latest: optional(isVersion), labels: optional(recordOf(isVersion)) })),
+  models: listOf(fields({ name: isModelName, versions: listOf(isStatus), latest: optional(isVersion), labels: optional(recordOf(isVersion)), expiredSince: optional(isCount) })),
   sync: fields({ more: isOf("boolean"), pollSeconds: isPositive }),
   settle: hasMore,
   improve: hasMore,
@@ -70,11 +70,12 @@ const VALUES: { readonly [T in RequestType]: Check } = {
   "skip-waiting": isNull,
 };
 
-/** By type; of `sync` and `trust` a page makes nothing, since failures come as answers too. */
+/** By type; of `sync` a page makes nothing, since failures come as answers too. */
 const NEWS: Readonly<Record<string, Check>> = {
   state: fields({ model: isModelName, status: isStatus, backend: optional(isText) }),
   progress: fields({ model: isModelName, version: isVersion, phase: isText, bytes: isCount, totalBytes: isCount }),
   problem: fields({ model: optional(isModelName), version: optional(isVersion), error: isError }),
+  trust: fields({ what: isText, detail: isText, since: optional(isCount) }),
 };
 
 const ANSWERS: Readonly<Record<string, Check>> = {

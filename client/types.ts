@@ -74,11 +74,16 @@ export interface Answer {
   readonly backend: Backend | undefined;
 }
 
-/** A change of one version of a model. */
+/** A change of one version of a model, or of what this device trusts of the server. */
 export type Watched =
   | { readonly type: "state"; readonly status: VersionStatus; readonly backend?: Backend }
   | ({ readonly type: "progress" } & Progress)
-  | { readonly type: "problem"; readonly version?: Version; readonly error: AshoreError };
+  | { readonly type: "problem"; readonly version?: Version; readonly error: AshoreError }
+  /**
+   * `expired`: the server's metadata expired, at `since` (milliseconds since 1970); no news is taken in until it is `fresh` again, and
+   * what is held goes on answering. `pinned`: the server's root is trusted from now on. `reset`: the script came with another root.
+   */
+  | { readonly type: "trust"; readonly what: "pinned" | "reset" | "expired" | "fresh"; readonly detail: string; readonly since?: number };
 
 export interface Model {
   readonly name: ModelName;

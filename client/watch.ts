@@ -32,8 +32,10 @@ export async function* watchModel({ asker, news, closing }: Connection, name: Mo
     // News that came meanwhile goes after the states that were asked for, where it says more.
     const came = unread;
     unread = new Map();
-    for (const status of [...(states.find((one) => one.name === name)?.versions ?? [])].reverse()) put(unread, { type: "state", status });
-    for (const [key, watched] of came) if (stepOf(unread.get(key)) < stepOf(watched)) put(unread, watched);
+    const state = states.find((one) => one.name === name);
+    if (state?.expiredSince !== undefined) put(unread, expired(state.expiredSince));
+    for (const status of [...(state?.versions ?? [])].reverse()) put(unread, { type: "state", status });
+    for (const [key, watched] of came) if (watched.type === "trust" || stepOf(unread.get(key)) < stepOf(watched)) put(unread, watched);
     while (!isLeft()) {
       if (closing.aborted) throw asAshoreError(closing.reason);
       const [next] = unread;
@@ -50,7 +52,7 @@ export async function* watchModel({ asker, news, closing }: Connection, name: Mo
 }
 
 function put(unread: Map<string, Watched>, watched: Watched): void {
-  const key = `${watched.type} ${watched.type === "state" ? watched.status.version : watched.version}`;
+  const key = watched.type === "trust" ? "trust" : `${watched.type} ${watched.type === "state" ? watched.status.version : watched.version}`;
   unread.delete(key);
   unread.set(key, watched);
   const [oldest] = unread.keys();
@@ -63,7 +65,12 @@ function stepOf(watched: Watched | undefined): number {
   return watched.type === "state" ? SERVABLE_STATES.indexOf(watched.status.state) : 0;
 }
 
+function expired(since: number): Watched {
+  return { type: "trust", what: "expired", detail: `The server's metadata expired at ${new Date(since).toISOString()}. What is held goes on answering.`, since };
+}
+
 function watchedOf(event: HostNews, name: ModelName): Watched | undefined {
+  if (event.type === "trust") return event;
   if (!("model" in event) || event.model !== name) return undefined;
   const { model: _, ...watched } = event;
   return watched.type === "problem" ? { ...watched, error: errorOf(watched.error) } : watched;

@@ -4,6 +4,8 @@ import type { ModelStatus } from "../runtime/index.ts";
 
 export interface Readiness {
   readonly ready: boolean;
+  /** Since when no news is taken in, as the server's metadata expired (ISO 8601); what is held goes on answering. */
+  readonly expired_since?: string;
   readonly models: readonly { readonly name: ModelName; readonly ready: boolean; readonly versions: readonly VersionStatus[] }[];
 }
 
@@ -14,5 +16,6 @@ export function readinessOf(models: readonly ModelStatus[]): Readiness {
     ready: versions.some(({ state }) => state === "AVAILABLE") || versions[0]?.state === "END",
     versions,
   }));
-  return { ready: each.length > 0 && each.every(({ ready }) => ready), models: each };
+  const since = models.find(({ expiredSince }) => expiredSince !== undefined)?.expiredSince;
+  return { ...(since === undefined ? {} : { expired_since: new Date(since).toISOString() }), ready: each.length > 0 && each.every(({ ready }) => ready), models: each };
 }

@@ -100,6 +100,8 @@ export interface ModelState {
   readonly latest?: Version | undefined;
   /** The versions that labels point at. */
   readonly labels?: Readonly<Record<string, Version>> | undefined;
+  /** Since when no news is taken in, because the server's metadata expired, in milliseconds since 1970. What is held goes on answering. */
+  readonly expiredSince?: number | undefined;
 }
 
 export interface PredictValue {
@@ -144,7 +146,8 @@ export type HostNews =
   | { readonly type: "sync"; readonly ok: true; readonly changed: boolean }
   | { readonly type: "sync"; readonly ok: false; readonly error: WireError }
   | { readonly type: "problem"; readonly model?: ModelName; readonly version?: Version; readonly error: WireError }
-  | { readonly type: "trust"; readonly what: "pinned" | "reset" | "expired" | "fresh"; readonly detail: string };
+  /** `since`: of `expired`, when the metadata expired, in milliseconds since 1970. */
+  | { readonly type: "trust"; readonly what: "pinned" | "reset" | "expired" | "fresh"; readonly detail: string; readonly since?: number };
 
 /**
  * From a service worker to the pages of its scope (`Client.postMessage`), each with a MessagePort: lend a worker that computes

@@ -154,7 +154,8 @@ export type RuntimeEvent =
   | { readonly type: "sync"; readonly ok: true; readonly changed: boolean }
   | { readonly type: "sync"; readonly ok: false; readonly error: AshoreError }
   | { readonly type: "problem"; readonly model?: ModelName; readonly version?: Version; readonly error: AshoreError }
-  | { readonly type: "trust"; readonly what: "pinned" | "reset" | "expired" | "fresh"; readonly detail: string };
+  /** `since`: of `expired`, when the metadata expired, in milliseconds since 1970. */
+  | { readonly type: "trust"; readonly what: "pinned" | "reset" | "expired" | "fresh"; readonly detail: string; readonly since?: number };
 
 export type ReportPort = (event: RuntimeEvent) => void;
 

@@ -3,6 +3,7 @@ import { asAshoreError, AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import type { ModelName, Version } from "../protocol/names.ts";
+import { MetadataExpiredError } from "../protocol/tuf/index.ts";
 import { chooseVariant, createImprover, createLoader, DeviceModels, EarlyLoads, Manager, withCutOff, type LoaderPorts, type Wanted } from "./activate/index.ts";
 import { Poller } from "./poller.ts";
 import type { HeldVersion, InferenceTimes, Ports } from "./ports.ts";
@@ -98,7 +99,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   sweep = () => device.sweep();
 
   let isStarted = false;
-  let hasExpired = false;
+  let expiredSince: number | undefined;
   let syncedAt: number | undefined;
 
   function pollSeconds(): number {
@@ -138,9 +139,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       report({ type: "sync", ok: true, changed });
     } catch (thrown) {
       const error = asAshoreError(thrown);
-      if (error.code === "METADATA_EXPIRED" && !hasExpired) {
-        hasExpired = true;
-        report({ type: "trust", what: "expired", detail: error.message });
+      if (error instanceof MetadataExpiredError && expiredSince === undefined) {
+        expiredSince = error.since;
+        report({ type: "trust", what: "expired", detail: error.message, since: error.since });
       }
       if (!signal.aborted) report({ type: "sync", ok: false, error });
       throw error;
@@ -155,8 +156,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     for (const keeper of device.keepers) keeper.retry();
     const news = await trust.poll({ signal });
     if (news.pinned !== undefined) report({ type: "trust", what: "pinned", detail: news.pinned });
-    if (hasExpired) report({ type: "trust", what: "fresh", detail: `The metadata of ${server} is valid again.` });
-    hasExpired = false;
+    if (expiredSince !== undefined) report({ type: "trust", what: "fresh", detail: `The metadata of ${server} is valid again.` });
+    expiredSince = undefined;
     await device.takeNews({ signal });
     return news.changed;
   }
@@ -179,7 +180,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     handle: (request, how) => afterRecall(() => rest.handle(request, how)),
     predict: (request, how) => afterRecall(() => predict(manager, request, how)),
     recalled: () => device.recalling ?? Promise.resolve(),
-    models: () => manager.names().map((name) => ({ name, versions: manager.status(name) ?? [], latest: manager.latest(name), labels: manager.labels(name) })),
+    models: () => manager.names().map((name) => ({ name, versions: manager.status(name) ?? [], latest: manager.latest(name), labels: manager.labels(name), expiredSince })),
     status: (model) => manager.status(model),
     settled: (how) => afterRecall(() => manager.settled(how)),
     sync: (how) => poller.run(how),

@@ -71,8 +71,18 @@ function onConnected(ashore: Ashore): void {
 }
 
 function onWatched(watched: Watched): void {
+  if (watched.type === "trust") return showTrust(watched);
   versions.take(watched);
   if (watched.type === "state" && (watched.status.state === "AVAILABLE" || watched.status.state === "END")) void showStored();
+}
+
+/** Expired signatures stop the news, and nothing else; the page says since when. */
+function showTrust({ what, since }: Extract<Watched, { readonly type: "trust" }>): void {
+  const stale = byId("stale", HTMLElement);
+  if (what !== "expired" && what !== "fresh") return;
+  stale.hidden = what === "fresh";
+  const when = since === undefined ? "" : ` on ${new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" }).format(since)}`;
+  setText(stale, what === "fresh" ? "" : `The server\u2019s signatures expired${when}. Until they are renewed this device takes no new version; the one that it holds goes on answering.`);
 }
 
 function onAnswer({ outputs, version, backend, servedBy }: Answer, ms: number): void {

@@ -30,7 +30,7 @@ export class VersionsList {
     this.#list.replaceChildren(element("li", { class: "none" }, "None yet"));
   }
 
-  take(watched: Watched): void {
+  take(watched: Exclude<Watched, { readonly type: "trust" }>): void {
     const version = watched.type === "state" ? watched.status.version : watched.version;
     if (version === undefined) return;
     const row = this.#rowOf(version);

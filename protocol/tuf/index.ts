@@ -1,6 +1,7 @@
 export { assertSignable, canonicalJson } from "./canonical-json.ts";
 export { checkHashes, checkTarget, type Fingerprint } from "./check-hashes.ts";
 export { derOfRaw, rawOfDer } from "./ecdsa-der.ts";
+export { MetadataExpiredError } from "./expired-error.ts";
 export { NO_FLOORS, type Floors } from "./floors.ts";
 export { findTarget, listTargets, type FoundTarget, type LoadRole } from "./find-target.ts";
 export { FLOORS_FIELD, printExpiry, type Delegation, type Delegations, type Expiry, type MetadataVersion, type MetaFile, type RoleKeys, type Root, type Snapshot, type TargetFile, type Targets, type Timestamp } from "./metadata-schema.ts";

@@ -1,5 +1,6 @@
 import { AshoreError } from "../errors.ts";
 import { checkHashes } from "./check-hashes.ts";
+import { MetadataExpiredError } from "./expired-error.ts";
 import { higherFloors, NO_FLOORS, type Floors } from "./floors.ts";
 import { parseMetadata, type Metadata } from "./metadata.ts";
 import type { MetaFile, Root, SignedByType, Snapshot, Targets, Timestamp } from "./metadata-schema.ts";
@@ -218,10 +219,7 @@ export class TrustedSet {
   /** @throws METADATA_EXPIRED when that time is not later than the reference time */
   #fresh(expires: number, what: string): void {
     if (this.#offline || expires > this.#now) return;
-    throw new AshoreError(
-      "METADATA_EXPIRED",
-      `${what} expired at ${new Date(expires).toISOString()}; the time here is ${new Date(this.#now).toISOString()}. The server stopped signing, someone holds its news back, or this clock is wrong. What is held goes on running.`,
-    );
+    throw new MetadataExpiredError(what, expires, this.#now);
   }
 
   #final<T>(metadata: T | undefined): T {

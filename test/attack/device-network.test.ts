@@ -87,10 +87,13 @@ describe("freeze", () => {
     if (role === "root") repository.publish("root");
     repository.publishTargets(...(role === "targets" ? ["targets"] : []), "publisher", "serving");
     await refuses(scene, "METADATA_EXPIRED");
-    expect(device.events).toContainEqual(expect.objectContaining({ type: "trust", what: "expired" }));
+    const since = Date.parse("2029-12-31T23:59:59Z");
+    expect(device.events).toContainEqual(expect.objectContaining({ type: "trust", what: "expired", since }));
+    expect(scene.device.runtime.models()).toMatchObject([{ name: "line", expiredSince: since }]);
     repository.of(role).expires = until;
     await heals(scene, ...(role === "root" || role === "targets" ? [role] : []));
     expect(scene.device.events.filter((event) => event.type === "trust" && event.what === "expired")).toEqual([]);
+    expect(scene.device.runtime.models()[0]?.expiredSince).toBeUndefined();
   });
 
   test("by news that are held back", async () => {

@@ -27,6 +27,7 @@ function watching(models: () => readonly ModelState[] | Promise<readonly ModelSt
 
 function shown(watched: Watched): string {
   if (watched.type === "state") return `${watched.status.version} ${watched.status.state}`;
+  if (watched.type === "trust") return `${watched.what} since ${watched.since ?? "now"}`;
   return watched.type === "progress" ? `${watched.version} ${watched.bytes}/${watched.totalBytes}` : watched.error.code;
 }
 
@@ -51,6 +52,15 @@ test("first the states as they are, oldest first, then every change of this mode
   expect(await changed).toBe("2 AVAILABLE");
   tell({ type: "problem", model: digits, error: toWireError(new AshoreError("STORE_FULL", "no room")) });
   expect(await next()).toBe("STORE_FULL");
+  await watch.return();
+});
+
+test("who begins to watch while the metadata is expired hears since when, and when it is fresh again", async () => {
+  const { next, tell, watch } = watching(() => HELD.map((state) => ({ ...state, expiredSince: 1_700_000_000_000 })));
+  expect([await next(), await next(), await next()]).toEqual(["expired since 1700000000000", "1 AVAILABLE", "2 LOADING"]);
+  tell({ type: "trust", what: "fresh", detail: "valid again" });
+  tell({ type: "trust", what: "expired", detail: "expired once more", since: 1_800_000_000_000 });
+  expect(await next(), "a slow reader gets the newest alone").toBe("expired since 1800000000000");
   await watch.return();
 });
 
