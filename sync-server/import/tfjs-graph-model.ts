@@ -1,11 +1,12 @@
 import * as v from "valibot";
 import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { parseGraphFile, type GraphTopology } from "../../protocol/graph.ts";
+import { parseGraphFile } from "../../protocol/graph.ts";
 import { schemaError } from "../../protocol/manifest.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
-import { allNodes } from "./graph-nodes.ts";
-import type { ImportedGraph, ImportedTensor, ImportOptions } from "./imported-model.ts";
+import { printGraph } from "./graph/print-graph.ts";
+import { readGraphFile } from "./graph/read-graph-file.ts";
+import type { ImportedGraph, ImportOptions } from "./imported-model.ts";
 import { signatureDefsOf, signatureSchema, type Signature } from "./signature-defs.ts";
 import type { SourceFolder } from "./source-folder.ts";
 import { refuseUnsupportedOps } from "./unsupported-ops.ts";
@@ -36,21 +37,19 @@ export async function importTfjsGraphModel(source: SourceFolder, options: Import
   const { weightsManifest, userDefinedMetadata } = result.output;
   // Converters before 2.0 kept the signature among the user's metadata, where TF.js still looks first.
   const signature = userDefinedMetadata?.signature ?? result.output.signature ?? undefined;
-  const graph = printGraph(json, signature);
-  const parsed = parseGraphFile(graph, what);
-  if (options.unsupportedOps !== "accept") refuseUnsupportedOps(parsed, what);
-  const { modelTopology } = parsed;
-  const signatureDefs = signatureDefsOf(signature, modelTopology, what);
-  const tensors = inGraphOrder(await readWeights(weightsManifest, source), modelTopology);
-  return { graph, tensors, signatureDefs, assets: [] };
+  const file = parseGraphFile(graphBlob(json, signature), what);
+  if (options.unsupportedOps !== "accept") refuseUnsupportedOps(file, what);
+  const signatureDefs = signatureDefsOf(signature, file.modelTopology, what);
+  const parts = readGraphFile(file, await readWeights(weightsManifest, source), what);
+  return { ...printGraph(parts), signatureDefs, assets: [] };
 }
 
-/** The graph blob: model.json's own values, in its own order, without what only people and the import read. */
-function printGraph(json: Readonly<Record<string, unknown>>, signature: Signature | undefined): Uint8Array<ArrayBuffer> {
+/** model.json's graph without what only people and the import read. */
+function graphBlob(json: Readonly<Record<string, unknown>>, signature: Signature | undefined): Uint8Array<ArrayBuffer> {
   const { modelTopology, modelInitializer, initializerSignature } = json;
   const captured = signature !== undefined && [...Object.values(signature.inputs), ...Object.values(signature.outputs)].some(({ resourceId }) => resourceId !== undefined);
   const graph = { modelTopology, ...(captured ? { signature } : {}), modelInitializer, initializerSignature };
-  return new TextEncoder().encode(`${JSON.stringify(graph)}\n`);
+  return new TextEncoder().encode(JSON.stringify(graph));
 }
 
 /** A model.json's object, after the ways in which it is often something else were named. */
@@ -85,12 +84,4 @@ function endsAsObject(bytes: Uint8Array): boolean {
   let end = bytes.byteLength;
   while (end > 0 && (bytes[end - 1] ?? 0) <= 0x20) end--;
   return bytes[end - 1] === "}".charCodeAt(0);
-}
-
-/** Weights in the order of the nodes that hold them, so that a graph's shards do not depend on how a converter grouped files. */
-function inGraphOrder(tensors: readonly ImportedTensor[], graph: GraphTopology): ImportedTensor[] {
-  const places = new Map<string, number>();
-  for (const { name } of allNodes(graph)) if (!places.has(name)) places.set(name, places.size);
-  const last = places.size;
-  return tensors.toSorted((a, b) => (places.get(a.name) ?? last) - (places.get(b.name) ?? last));
 }
