@@ -17,13 +17,17 @@ export async function readRequests(io: Io, [first, ...others]: readonly [string,
   return mergeRequests([await read(first), ...rest]);
 }
 
+/** @throws ALREADY_EXISTS */
+export async function assertNoRequest(io: Io, file: string): Promise<void> {
+  if ((await nodeFiles.read(resolve(io.cwd, file))) !== undefined) throw new AshoreError("ALREADY_EXISTS", `${file} is there already, and may hold signatures. Choose another name.`);
+}
+
 /** A request's first file; one that is there may hold somebody's signatures. @throws ALREADY_EXISTS */
 export async function createRequest(io: Io, file: string, write: () => Promise<SigningRequest>): Promise<void> {
-  const path = resolve(io.cwd, file);
-  if ((await nodeFiles.read(path)) !== undefined) throw new AshoreError("ALREADY_EXISTS", `${file} is there already, and may hold signatures. Choose another name.`);
+  await assertNoRequest(io, file);
   const request = await write();
   try {
-    await writeFile(path, printRequest(request), { flag: "wx" });
+    await writeFile(resolve(io.cwd, file), printRequest(request), { flag: "wx" });
   } catch (error) {
     throw asAshoreError(error, "STORE_FAILED");
   }

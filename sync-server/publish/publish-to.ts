@@ -1,17 +1,12 @@
 import { asAshoreError, AshoreError } from "../../protocol/errors.ts";
 import type { Digest } from "../../protocol/digest.ts";
-import type { ModelName } from "../../protocol/names.ts";
+import type { ModelName, Version } from "../../protocol/names.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { manifestPath } from "../../protocol/serving-config.ts";
 import type { Metadata, RoleKeys, Targets } from "../../protocol/tuf/index.ts";
 import type { Clock, EngineHost, WithSignal } from "../ports.ts";
-import { importModel, type ImportedModel } from "../import/index.ts";
-import { targetsOf } from "../sign/compose.ts";
 import { isDue, LIFETIMES } from "../sign/lifetimes.ts";
-import { PUBLISHER_PREFIX, signDelegatedRole, type SignedTarget, type SigningKey } from "../sign/index.ts";
-import { blobPath, targetPath } from "../storage/index.ts";
-import { assertMinVersion, boundTarget, nextTarget } from "./bound-target.ts";
-import { buildVersion, type BuiltVersion } from "./build-version.ts";
+import { PUBLISHER_PREFIX, requestDelegatedRole, signDelegatedRole, signedDelegatedRole, signRequest, type SigningKey, type SigningRequest } from "../sign/index.ts";
+import { openProposer } from "./propose-version.ts";
 import type { PublishOptions, PublishRequest, PublishResult } from "./publish-version.ts";
 import type { ReceivedRole } from "./receive-role.ts";
 
@@ -68,30 +63,23 @@ export async function publishTo(request: PublishToRequest, ports: PublishToPorts
   }
 }
 
-async function publish(request: PublishToRequest, { server, engine, clock, keys }: PublishToPorts, options: PublishOptions): Promise<SentResult> {
-  const { model, version, minVersion } = request;
-  assertMinVersion(model, version, minVersion);
-  options.onProgress?.({ phase: "import", bytes: 0, totalBytes: 0 });
-  const imported = await importModel(request.source, options);
-  const { sourceDigest } = imported;
-  const path = manifestPath(model, version);
-  const blobs = { sent: 0, sentBytes: 0, held: 0 };
-  let built: BuiltVersion | undefined;
+async function publish(request: PublishToRequest, ports: PublishToPorts, options: PublishOptions): Promise<SentResult> {
+  const { server, clock, keys } = ports;
+  const { model, version } = request;
+  const proposer = await openProposer(request, ports, options);
   for (let attempt = 0; attempt < LIMITS.signAttempts; attempt++) {
-    const { role, signers, metadata } = await server.roleFor(path, options);
-    const signing = signersAmong(keys, role, signers, model);
-    const targets = metadata === undefined ? new Map<string, SignedTarget>() : targetsOf(metadata.signed);
-    const bound = boundTarget(targets.get(path), { model, version, sourceDigest });
-    if (bound === undefined) built ??= await send(imported);
-    const { target, changed } = nextTarget(bound, bound ?? built?.target ?? unbuilt(), sourceDigest, minVersion);
+    let signing: readonly SigningKey[] = [];
+    const { role, metadata, targets, target, isBound, isSaid } = await proposer.next((found) => {
+      signing = signersAmong(keys, found, model);
+    });
     options.onProgress?.({ phase: "sign", bytes: 0, totalBytes: 0 });
     // What is signed already goes once more: an earlier run may have ended before the server offered it.
-    const renewed = metadata === undefined || changed || isDue(metadata.signed.expires, LIFETIMES.publisher, clock.now());
-    const bytes = renewed ? await signDelegatedRole({ role, previous: metadata, targets: targets.set(path, target), keys: signing, clock }) : metadata.bytes;
+    const isGood = isSaid && metadata !== undefined && !isDue(metadata.signed.expires, LIFETIMES.publisher, clock.now());
+    const bytes = isGood ? metadata.bytes : await signDelegatedRole({ role, previous: metadata, targets, keys: signing, clock });
     try {
       const { offered } = await server.putRole(role, bytes, options);
-      const notes = [...(built?.notes ?? []), ...(offered.includes(version) ? [] : [`The server does not offer version ${version} to devices: it was reverted there.`])];
-      return { outcome: bound === undefined ? "published" : "unchanged", manifest: { sha256: target.sha256, length: target.length }, notes, blobs };
+      const notes = [...proposer.notes(), ...revertedNote(offered, version)];
+      return { outcome: isBound ? "unchanged" : "published", manifest: { sha256: target.sha256, length: target.length }, notes, blobs: proposer.blobs };
     } catch (thrown) {
       if (!(thrown instanceof AshoreError && thrown.code === "ALREADY_EXISTS")) throw thrown;
       // The other publisher's metadata is published a moment after the server took it.
@@ -99,34 +87,62 @@ async function publish(request: PublishToRequest, { server, engine, clock, keys 
     }
   }
   throw new AshoreError("ABORTED", `Others published for ${model} ${LIMITS.signAttempts} times while this version was being signed; try again.`);
+}
 
-  /** Everything of the version but its signature, on the server. */
-  async function send(from: ImportedModel): Promise<BuiltVersion> {
-    const putBlob = async (digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
-      if (await server.hasBlob(digest, bytes.byteLength, options)) {
-        blobs.held += 1;
-        return;
-      }
-      await server.put(blobPath(digest), bytes, options);
-      blobs.sent += 1;
-      blobs.sentBytes += bytes.byteLength;
+export interface PreparedPublish extends Omit<SentResult, "outcome"> {
+  /** What is to be signed, with the signatures of the keys at hand; undefined where the version is published already. */
+  readonly request: SigningRequest | undefined;
+}
+
+/**
+ * Publishing where the keys are in several places: sends everything of the version but the signature, and answers what is to be
+ * signed. Enough signatures added, {@link publishSigned} publishes it, unless the role has moved on meanwhile.
+ * @throws as {@link publishTo}, but for keys
+ */
+export async function preparePublish(request: PublishToRequest, ports: PublishToPorts, options: PublishOptions = {}): Promise<PreparedPublish> {
+  try {
+    const proposer = await openProposer(request, ports, options);
+    const { role, signers, metadata, targets, target, isSaid } = await proposer.next((found) => assertDelegated(found, request.model));
+    const unsigned = isSaid ? undefined : requestDelegatedRole({ role, previous: metadata, targets, clock: ports.clock }, signers);
+    return {
+      request: unsigned === undefined ? undefined : (await signRequest(unsigned, ports.keys)).request,
+      manifest: { sha256: target.sha256, length: target.length },
+      notes: proposer.notes(),
+      blobs: proposer.blobs,
     };
-    const version = await buildVersion(from, { engine, clock, putBlob }, { ...options, ...request });
-    await server.put(targetPath(path, version.target.sha256), version.bytes, options);
-    return version;
+  } catch (thrown) {
+    throw asAshoreError(thrown);
   }
 }
 
-function signersAmong(keys: readonly SigningKey[], role: string, { keyids, threshold }: RoleKeys, model: ModelName): readonly SigningKey[] {
-  if (role !== `${PUBLISHER_PREFIX}${model}`) {
-    throw new AshoreError("NOT_FOUND", `On that server ${model} is signed for by "${role}", whose keys are the server's. Who runs it lets you sign with: ashore keys delegate ${model} --key PUBLIC.json`);
+/**
+ * Publishes what {@link preparePublish} prepared and enough keys signed.
+ * @throws KEY_MISSING while it lacks signatures; ABORTED where the role has moved on: prepare again; USAGE; what the upload throws
+ */
+export async function publishSigned(request: SigningRequest, server: Pick<PublishServer, "putRole">, options: WithSignal = {}): Promise<{ readonly role: string; readonly offered: readonly Version[] }> {
+  const { role, bytes } = signedDelegatedRole(request);
+  try {
+    return { role, offered: (await server.putRole(role, bytes, options)).offered };
+  } catch (thrown) {
+    const error = asAshoreError(thrown);
+    if (error.code !== "ALREADY_EXISTS") throw error;
+    throw new AshoreError("ABORTED", `Somebody else signed for "${role}" since this was prepared, and what is signed here does not say what they published. Prepare it again, and have it signed again.`, { cause: error });
   }
+}
+
+function revertedNote(offered: readonly Version[], version: Version): readonly string[] {
+  return offered.includes(version) ? [] : [`The server does not offer version ${version} to devices: it was reverted there.`];
+}
+
+function signersAmong(keys: readonly SigningKey[], found: PublisherRole, model: ModelName): readonly SigningKey[] {
+  assertDelegated(found, model);
+  const { role, signers: { keyids, threshold } } = found;
   const signing = keys.filter(({ keyid }) => keyids.includes(keyid));
   if (signing.length >= threshold) return signing;
-  throw new AshoreError("KEY_MISSING", `"${role}" needs ${threshold === 1 ? "the signature of one" : `${threshold} signatures`} of the keys ${keyids.map((keyid) => keyid.slice(0, 12)).join(", ")}, and the folder of keys holds ${signing.length === 0 ? "none of them" : `${signing.length}`}. Name the folder by --keys.`);
+  throw new AshoreError("KEY_MISSING", `"${role}" needs ${threshold === 1 ? "the signature of one" : `${threshold} signatures`} of the keys ${keyids.map((keyid) => keyid.slice(0, 12)).join(", ")}, and the folder of keys holds ${signing.length === 0 ? "none of them" : `${signing.length}`}. Name the folder by --keys, or have it signed in several places: --prepare FILE.`);
 }
 
-/** Only what is bound goes without being built. */
-function unbuilt(): never {
-  throw new AshoreError("INTERNAL", "A version is to be signed that was not built.");
+function assertDelegated({ role }: PublisherRole, model: ModelName): void {
+  if (role === `${PUBLISHER_PREFIX}${model}`) return;
+  throw new AshoreError("NOT_FOUND", `On that server ${model} is signed for by "${role}", whose keys are the server's. Who runs it lets you sign with: ashore keys delegate ${model} --key PUBLIC.json`);
 }

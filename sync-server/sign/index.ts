@@ -9,7 +9,7 @@ export { listKeys, type ListedKey, type ListedKeys, type ListedRole } from "./li
 export { newKeyFiles, type NewKeyFilesOptions } from "./new-key-files.ts";
 export { expiringElsewhere, expiryText, type RoleAge } from "./plan.ts";
 export { parsePublicKey, type NamedKey } from "./public-key-file.ts";
-export { signDelegatedRole, type DelegatedRole } from "./sign-delegated-role.ts";
+export { requestDelegatedRole, signDelegatedRole, signedDelegatedRole, type DelegatedRole } from "./sign-delegated-role.ts";
 export { nodeFiles, replaceFile, type SignerFiles } from "./signer-files.ts";
 export { openSigner, type Draft, type RoleState, type Signed, type SignedState, type Signer, type SignerOptions } from "./signer.ts";
 export { mergeRequests, parseRequest, printRequest, signRequest, stillAsked, type RequestedDocument, type SigningRequest } from "./signing-request.ts";

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseManifest } from "../../protocol/manifest.ts";
 import { parseServingConfig } from "../../protocol/serving-config.ts";
 import { writeLinearModel } from "../support/make-model.ts";
-import type { Command } from "../support/processes.ts";
+import { runCommand, type Command } from "../support/processes.ts";
 import { until } from "../support/rest-client.ts";
 import { openWorkshop, type Workshop } from "../support/workshop.ts";
 
@@ -58,6 +58,25 @@ async function updatesAndDownloads(download: Download): Promise<void> {
   expect(parseManifest(next ?? new Uint8Array())).toMatchObject({ model: "line", version: newest });
   expect(parseServingConfig(changed ?? new Uint8Array()).versions.map(({ version }) => version)).toContain(newest);
   expect(old).toEqual(manifest);
+  // And after the root's key was replaced: along the chain, each root signed by the one before.
+  await rotateRoot();
+  await drop();
+  await published();
+  const [last] = await download(manifestOf(newest));
+  expect(parseManifest(last ?? new Uint8Array())).toMatchObject({ model: "line", version: newest });
+}
+
+async function rotateRoot(): Promise<void> {
+  const before = await newestRoot();
+  for (const role of ["root", "timestamp"]) {
+    const { status, stderr } = await runCommand(["keys", "rotate", role, "--data", workshop.path("server")]);
+    expect(status, stderr).toBe(0);
+  }
+  expect(await newestRoot()).toBe(before + 2);
+}
+
+async function newestRoot(): Promise<number> {
+  for (let version = 1; ; version++) if (!(await fetch(`${server.url}/metadata/${version + 1}.root.json`)).ok) return version;
 }
 
 /** Folders of a client that trusts the server's first root and has seen nothing. */
