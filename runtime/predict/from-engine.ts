@@ -1,7 +1,7 @@
 import type { DType } from "../../protocol/dtype.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import type { Tensor, TensorData } from "../../protocol/tensor.ts";
-import { float32ToBfloat16, float32ToFloat16 } from "./half.ts";
+import { float32ToBfloat16, float32ToFloat16 } from "../../protocol/half.ts";
 
 /**
  * What the engine computed, in the dtype that the signature def promises.

@@ -1,7 +1,7 @@
 import type { DType } from "../../protocol/dtype.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import { elementCount, type Tensor, type TensorData } from "../../protocol/tensor.ts";
-import { float32ToBfloat16, float32ToFloat16 } from "./half.ts";
+import { float32ToBfloat16, float32ToFloat16 } from "../../protocol/half.ts";
 
 export type Leaf = number | bigint | boolean | string | Uint8Array;
 /** A tensor as JavaScript writes it down: a scalar, or arrays in arrays, all of one size at each depth. */

@@ -1,7 +1,7 @@
 import { DTYPES } from "../../protocol/dtype.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import type { Tensor, TensorData } from "../../protocol/tensor.ts";
-import { bfloat16ToFloat32, float16ToFloat32 } from "./half.ts";
+import { bfloat16ToFloat32, float16ToFloat32 } from "../../protocol/half.ts";
 import type { Port } from "./signature.ts";
 
 const LEAST = -(2 ** 31);

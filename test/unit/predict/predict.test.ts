@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { DType } from "../../../protocol/dtype.ts";
 import type { Tensor, TensorData } from "../../../protocol/tensor.ts";
 import { fromEngine } from "../../../runtime/predict/from-engine.ts";
-import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "../../../runtime/predict/half.ts";
+import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "../../../protocol/half.ts";
 import { tensorOfNested, type Nested } from "../../../runtime/predict/nested.ts";
 import { toEngine } from "../../../runtime/predict/to-engine.ts";
 
