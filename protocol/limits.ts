@@ -30,6 +30,13 @@ export const LIMITS = {
   smallTensorElements: 1_024,
   /** Features that a signature def parses out of one `tf.Example`. */
   exampleFeatures: 1_024,
+  /** Elements that the examples of one request may come to, defaults included. */
+  exampleElements: 1 << 25,
+  warmUpRecords: 1_000,
+  /** A version's warm-up records, as devices read them. */
+  warmUpBytes: 64 * MIB,
+  /** Warm-up records that a manifest holds itself; more are an asset. */
+  inlineWarmUpBytes: 4 * KIB,
   modelJsonBytes: 256 * MIB,
   /** A gzip stream expands at most about 1030 times; a decoder stops at the size that the manifest names. */
   encodingOverheadBytes: 64 * KIB,

@@ -1,5 +1,6 @@
 import { DTYPES, type DType } from "./dtype.ts";
 import { AshoreError } from "./errors.ts";
+import { graphInputs } from "./graph-inputs.ts";
 import type { SelfTest, SignatureDef } from "./manifest.ts";
 import { elementCount, type NamedTensors, type Tensor } from "./tensor.ts";
 
@@ -16,14 +17,15 @@ export function mulberry32(seed: number): () => number {
 }
 
 /**
- * The inputs of a self-test, by signature def key, in the engine's dtypes (float32, int32, bool, string): one stream from the
- * seed through the inputs in the order of their keys. `perturb` (0 for none) adds that share of each float's value.
+ * The inputs of a self-test, by the keys of `graphInputs`, in the engine's dtypes (float32, int32, bool, string): one stream from
+ * the seed through the inputs in the order of their keys. `perturb` (0 for none) adds that share of each float's value.
  */
 export function selfTestInputs(selfTest: Pick<SelfTest, "seed" | "inputs">, signatureDef: SignatureDef, perturb = 0): NamedTensors {
   const random = mulberry32(selfTest.seed);
   const tensors: Record<string, Tensor> = {};
+  const infos = graphInputs(signatureDef);
   for (const key of Object.keys(selfTest.inputs).sort()) {
-    const info = signatureDef.inputs[key];
+    const info = infos[key];
     const shape = selfTest.inputs[key]?.shape;
     if (info === undefined || shape === undefined) {
       throw new AshoreError("SCHEMA_INVALID", `The self-test names the input ${key}, which the signature def does not have.`);

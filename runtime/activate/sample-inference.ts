@@ -1,4 +1,5 @@
 import { asAshoreError } from "../../protocol/errors.ts";
+import { graphInputs } from "../../protocol/graph-inputs.ts";
 import type { Manifest, SignatureDef } from "../../protocol/manifest.ts";
 import { selfTestInputs } from "../../protocol/self-test.ts";
 import type { NamedTensors } from "../../protocol/tensor.ts";
@@ -35,9 +36,9 @@ export async function runSample({ def, inputs, isMadeUp }: SampleInference, host
 }
 
 /** Shapes to try; undefined where an input's rank is unknown, or its dtype cannot be made up. */
-function madeUpShapes({ inputs }: SignatureDef): Record<string, { shape: number[] }> | undefined {
+function madeUpShapes(def: SignatureDef): Record<string, { shape: number[] }> | undefined {
   const shapes: Record<string, { shape: number[] }> = {};
-  for (const [key, { shape, dtype }] of Object.entries(inputs)) {
+  for (const [key, { shape, dtype }] of Object.entries(graphInputs(def))) {
     if (shape === null || dtype === "complex64" || dtype === "complex128") return undefined;
     shapes[key] = { shape: shape.map((size) => (size < 0 ? 1 : size)) };
   }

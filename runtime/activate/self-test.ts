@@ -1,4 +1,5 @@
 import { AshoreError } from "../../protocol/errors.ts";
+import { graphInputs } from "../../protocol/graph-inputs.ts";
 import type { Manifest, SelfTest, SignatureDef } from "../../protocol/manifest.ts";
 import { selfTestFault, selfTestInputs } from "../../protocol/self-test.ts";
 import type { NamedTensors, Tensor } from "../../protocol/tensor.ts";
@@ -18,10 +19,10 @@ export async function runSelfTest({ signatureDefs, model, version }: Manifest, s
   }
 }
 
-/** Runs a signature def on inputs that are in the engine's dtypes already; answers by the signature def's keys. */
+/** Runs a signature def on what its graph is fed with, in the engine's dtypes already; answers by the signature def's keys. */
 export async function runSignature(hosted: HostedModel, def: SignatureDef, inputs: NamedTensors, options: WithSignal): Promise<NamedTensors> {
   const feeds: Record<string, Tensor> = {};
-  for (const [key, { name }] of Object.entries(def.inputs)) {
+  for (const [key, { name }] of Object.entries(graphInputs(def))) {
     const tensor = inputs[key];
     if (tensor !== undefined) feeds[name] = tensor;
   }

@@ -2,21 +2,16 @@ import { AshoreError } from "../../protocol/errors.ts";
 import type { NamedTensors, Tensor } from "../../protocol/tensor.ts";
 import type { Servable } from "../activate/index.ts";
 import type { RunOptions } from "../ports.ts";
+import { feedsOf } from "./feeds.ts";
 import { fromEngine } from "./from-engine.ts";
 import type { Signature } from "./signature.ts";
-import { toEngine } from "./to-engine.ts";
 
 /**
  * Runs a signature def: tensors by its input keys in its dtypes in, tensors by its output keys in its dtypes out.
- * @throws INVALID_ARGUMENT, UNIMPLEMENTED, and what the engine throws
+ * @throws INVALID_ARGUMENT, UNIMPLEMENTED, LIMIT_EXCEEDED, and what the engine throws
  */
 export async function execute(servable: Servable, signature: Signature, inputs: NamedTensors, options: RunOptions): Promise<NamedTensors> {
-  const feeds: Record<string, Tensor> = {};
-  for (const port of signature.inputs) {
-    const tensor = inputs[port.key];
-    if (tensor === undefined) throw new AshoreError("INVALID_ARGUMENT", `Missing named input: ${port.key}.`);
-    feeds[port.name] = toEngine(tensor, port);
-  }
+  const feeds = feedsOf(signature, inputs);
   const began = servable.time.begin();
   const fetched = await servable.hosted.run(feeds, signature.fetches, options);
   servable.time.end(began);

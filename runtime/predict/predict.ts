@@ -13,7 +13,7 @@ export interface PredictRequest extends Selector {
   readonly model: string;
   /** Default `serving_default`. */
   readonly signatureDef?: string | undefined;
-  /** By the signature def's input keys: tensors of its dtypes, or nested arrays. */
+  /** By the signature def's input keys: tensors of its dtypes, or nested arrays. One that has a default may be left out. */
   readonly inputs: Readonly<Record<string, Tensor | Nested>>;
 }
 
@@ -43,7 +43,7 @@ export function predict(manager: Manager, request: PredictRequest, options: With
   );
 }
 
-function tensorsOf(given: PredictRequest["inputs"], { inputs, name }: Signature): NamedTensors {
+function tensorsOf(given: PredictRequest["inputs"], { inputs, name, defaults }: Signature): NamedTensors {
   const known = new Set(inputs.map(({ key }) => key));
   const extra = Object.keys(given).filter((key) => !known.has(key));
   if (extra.length > 0) {
@@ -52,6 +52,7 @@ function tensorsOf(given: PredictRequest["inputs"], { inputs, name }: Signature)
   const tensors: Record<string, Tensor> = {};
   for (const { key, dtype } of inputs) {
     const value = given[key];
+    if (value === undefined && defaults.has(key)) continue;
     if (value === undefined) throw new AshoreError("INVALID_ARGUMENT", `The input ${key} (${dtype}) of the signature def ${name} is missing.`);
     tensors[key] = isTensor(value) ? checked(key, value) : tensorOfNested(value, dtype, key);
   }

@@ -1,6 +1,9 @@
 import type { DType } from "../../protocol/dtype.ts";
 import { AshoreError } from "../../protocol/errors.ts";
+import { graphInputs } from "../../protocol/graph-inputs.ts";
 import type { Manifest, SignatureDef } from "../../protocol/manifest.ts";
+import { tensorOfJson } from "../../protocol/small-tensor.ts";
+import type { Tensor } from "../../protocol/tensor.ts";
 
 /** TensorFlow Serving's name for the signature def that a request without one gets. */
 export const DEFAULT_SIGNATURE = "serving_default";
@@ -18,7 +21,11 @@ export interface Signature {
   readonly name: string;
   readonly def: SignatureDef;
   readonly inputs: readonly Port[];
+  /** What the graph is fed: the inputs, or the features of the examples that the input holds. */
+  readonly feeds: readonly Port[];
   readonly outputs: readonly Port[];
+  /** Values of inputs that a request leaves out. */
+  readonly defaults: ReadonlyMap<string, Tensor>;
   /** The graph's tensors behind the outputs, each once. */
   readonly fetches: readonly string[];
 }
@@ -41,9 +48,18 @@ export function signatureOf({ signatureDefs }: Manifest, name: string | undefine
 
 function layOut(name: string, def: SignatureDef): Signature {
   const outputs = ports(def.outputs);
-  return { name, def, inputs: ports(def.inputs), outputs, fetches: [...new Set(outputs.map((port) => port.name))] };
+  return { name, def, inputs: ports(def.inputs), feeds: ports(graphInputs(def)), outputs, defaults: defaultsOf(def), fetches: [...new Set(outputs.map((port) => port.name))] };
 }
 
 function ports(infos: SignatureDef["inputs"]): readonly Port[] {
   return Object.entries(infos).map(([key, { name, dtype }]) => ({ key, name, dtype }));
+}
+
+function defaultsOf({ inputs, defaults = {} }: SignatureDef): Signature["defaults"] {
+  const tensors = new Map<string, Tensor>();
+  for (const [key, value] of Object.entries(defaults)) {
+    const info = Object.hasOwn(inputs, key) ? inputs[key] : undefined;
+    if (info !== undefined) tensors.set(key, tensorOfJson(value, info.dtype, `The default of the input ${key}`));
+  }
+  return tensors;
 }

@@ -1,5 +1,6 @@
 import { DTYPES } from "../../protocol/dtype.ts";
 import { AshoreError, asAshoreError } from "../../protocol/errors.ts";
+import { graphInputs } from "../../protocol/graph-inputs.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Backend, SelfTest, SignatureDef } from "../../protocol/manifest.ts";
 import { selfTestInputs } from "../../protocol/self-test.ts";
@@ -107,7 +108,7 @@ async function firstThatRuns<T>(backends: readonly Backend[], notes: string[], u
 /** The first guess at the unknown sizes with which the model runs, preferring one that gives no NaN. */
 async function findInputs(subject: Subject, clock: Clock): Promise<Found | { readonly reason: string }> {
   const { signatureDef, hosted } = subject;
-  const odd = Object.entries(signatureDef.inputs).find(([, { dtype }]) => DTYPES[dtype].engine === null || DTYPES[dtype].engine === "complex64");
+  const odd = Object.entries(graphInputs(signatureDef)).find(([, { dtype }]) => DTYPES[dtype].engine === null || DTYPES[dtype].engine === "complex64");
   if (odd !== undefined) return { reason: `the input ${odd[0]} of dtype ${odd[1].dtype} has no seeded values` };
   let best: Found | undefined;
   let refusal: AshoreError | undefined;
@@ -143,7 +144,8 @@ async function withModel<T>(model: ModelBytes, backend: Backend, engine: EngineH
 /** The model's outputs, by key. */
 async function ask({ hosted, signatureDef, signal }: Subject, inputs: SelfTest["inputs"], perturb = 0): Promise<NamedTensors> {
   const byKey = selfTestInputs({ seed: SEED, inputs }, signatureDef, perturb);
-  const feeds = Object.fromEntries(Object.entries(byKey).map(([key, tensor]) => [signatureDef.inputs[key]?.name ?? key, tensor]));
+  const infos = graphInputs(signatureDef);
+  const feeds = Object.fromEntries(Object.entries(byKey).map(([key, tensor]) => [infos[key]?.name ?? key, tensor]));
   const fetches = [...new Set(Object.values(signatureDef.outputs).map(({ name }) => name))];
   const timeout = AbortSignal.timeout(LIMITS.firstInferenceMs);
   const answers = await hosted.run(feeds, fetches, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });

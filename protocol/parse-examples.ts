@@ -1,0 +1,185 @@
+import { DTYPES } from "./dtype.ts";
+import { AshoreError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
+import type { ExampleFeature } from "./manifest.ts";
+import { tensorOfJson } from "./small-tensor.ts";
+import { elementCount, type Tensor } from "./tensor.ts";
+import { putVarint64, varintEnd, WIRE, WireField } from "./wire-field.ts";
+
+/** The lists that a Feature can hold, by their field in it. */
+const LISTS = { 1: "string", 2: "float32", 3: "int64" } as const;
+type Kind = ExampleFeature["dtype"];
+
+/** TensorFlow's words for a list's values in a message about their number. */
+const VALUES: Readonly<Record<Kind, string>> = { string: "bytes", float32: "float", int64: "int64" };
+
+type Data = Float32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | Uint8Array[];
+
+/** One feature of all examples: `size` elements for each of them. */
+interface Column {
+  readonly feature: ExampleFeature;
+  readonly size: number;
+  readonly data: Data;
+  /** Over the bytes of `data`, where it is no list of strings. */
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly fallback: Data | undefined;
+  /** The last example that had it. */
+  filledFor: number;
+}
+
+/**
+ * The dense features of serialized `tf.Example`s, in the order asked for, each of shape [examples, …its own]; as
+ * `tf.io.parse_example` (tensorflow/core/util/example_proto_fast_parsing.cc) reads them: of a name that comes twice the last
+ * counts, one without a kind is as good as none, others than those asked for are passed over.
+ * @throws INVALID_ARGUMENT in TensorFlow's words; LIMIT_EXCEEDED for more than LIMITS.exampleElements
+ */
+export function parseExamples({ shape, data }: Tensor, features: readonly ExampleFeature[]): readonly Tensor[] {
+  if (shape.length !== 1) throw invalid(`Expected serialized to be a vector, got shape: [${shape}]`);
+  const examples = data as readonly Uint8Array[];
+  const perExample = features.reduce((sum, feature) => sum + elementCount(feature.shape), 0);
+  if (perExample * examples.length > LIMITS.exampleElements) {
+    throw new AshoreError("LIMIT_EXCEEDED", `${examples.length} examples of ${perExample} elements each are more than the ${LIMITS.exampleElements} elements that are taken; send fewer examples at a time.`);
+  }
+  const columns = features.map((feature) => columnFor(feature, examples.length));
+  const places = new Map(features.map(({ key }, place) => [key, place]));
+  examples.forEach((example, index) => parseExample(example, index, columns, places));
+  return columns.map(({ feature, data: column }) => ({ dtype: feature.dtype, shape: [examples.length, ...feature.shape], data: column }));
+}
+
+function columnFor(feature: ExampleFeature, examples: number): Column {
+  const size = elementCount(feature.shape);
+  const data = emptyData(feature.dtype, size * examples);
+  const buffer = Array.isArray(data) ? new ArrayBuffer(0) : data.buffer;
+  const { default: written, dtype, key } = feature;
+  const fallback = written === undefined ? undefined : (tensorOfJson(written, dtype, `The default of the feature ${key}`).data as Data);
+  return { feature, size, data, bytes: new Uint8Array(buffer), words: new Int32Array(buffer), fallback, filledFor: -1 };
+}
+
+function emptyData(dtype: Kind, length: number): Data {
+  if (dtype === "float32") return new Float32Array(length);
+  return dtype === "int64" ? new BigInt64Array(length) : new Array<Uint8Array>(length);
+}
+
+function parseExample(bytes: Uint8Array, index: number, columns: readonly Column[], places: ReadonlyMap<string, number>): void {
+  const entries = entriesOf(bytes, places);
+  if (entries === undefined) throw invalid(`Could not parse example input, value: '${new TextDecoder().decode(bytes.subarray(0, LIMITS.echoBytes))}'`);
+  for (const { place, kind, from, to } of entries.reverse()) {
+    const column = columns[place];
+    if (column === undefined || column.filledFor === index) continue;
+    column.filledFor = index;
+    const { feature, size } = column;
+    const fault = (text: string): AshoreError => invalid(`Name: <unknown>, Key: ${feature.key}, Index: ${index}.  ${text}`);
+    if (kind !== feature.dtype) throw fault(`Data types don't match. Data type: ${DTYPES[kind].tf} but expected type: ${DTYPES[feature.dtype].tf}`);
+    const count = readList(bytes, from, to, column, index * size);
+    if (count < 0) throw fault("Can't parse serialized Example.");
+    if (count !== size) throw fault(`Number of ${VALUES[kind]} values != expected.  Values size: ${count} but output shape: [${feature.shape}]`);
+  }
+  for (const column of columns) if (column.filledFor !== index) fillIn(column, index);
+}
+
+/** The default for one example that has no such feature. */
+function fillIn({ feature, data, size, fallback }: Column, index: number): void {
+  if (fallback === undefined || fallback.length === 0) {
+    throw invalid(`Name: <unknown>, Feature: ${feature.key} (data type: ${DTYPES[feature.dtype].tf}) is required but could not be found.`);
+  }
+  // Both are of the feature's dtype.
+  for (let at = 0; at < size; at++) data[index * size + at] = (fallback[at] ?? fallback[0]) as never;
+}
+
+interface Entry {
+  readonly place: number;
+  readonly kind: Kind;
+  /** Where its list lies. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The features asked for, as often as they come; undefined where the bytes are no Example. */
+function entriesOf(bytes: Uint8Array, places: ReadonlyMap<string, number>): Entry[] | undefined {
+  const entries: Entry[] = [];
+  const example = new WireField();
+  const features = new WireField();
+  // Of Example, field 1 is Features, whose field 1 is the map's entries.
+  for (let at = 0; at < bytes.length; ) {
+    at = example.read(bytes, at, bytes.length);
+    if (at < 0) return undefined;
+    if (example.number !== 1 || example.type !== WIRE.delimited) continue;
+    for (let inner = example.from; inner < example.to; ) {
+      inner = features.read(bytes, inner, example.to);
+      if (inner < 0) return undefined;
+      if (features.number === 1 && features.type === WIRE.delimited && !takeEntry(bytes, features, places, entries)) return undefined;
+    }
+  }
+  return entries;
+}
+
+/** An entry's field 1 is the name, its field 2 the Feature, whose only field is a list. Whether it is well formed. */
+function takeEntry(bytes: Uint8Array, { from, to }: WireField, places: ReadonlyMap<string, number>, entries: Entry[]): boolean {
+  const field = new WireField();
+  let name = "";
+  let [valueFrom, valueTo] = [0, 0];
+  for (let at = from; at < to; ) {
+    at = field.read(bytes, at, to);
+    if (at < 0) return false;
+    if (field.type !== WIRE.delimited) continue;
+    if (field.number === 1) name = decoder.decode(bytes.subarray(field.from, field.to));
+    else if (field.number === 2) [valueFrom, valueTo] = [field.from, field.to];
+  }
+  const place = places.get(name);
+  if (place === undefined) return true;
+  let entry: Entry | undefined;
+  for (let at = valueFrom; at < valueTo; ) {
+    at = field.read(bytes, at, valueTo);
+    if (at < 0) return false;
+    const { number, type } = field;
+    if (type === WIRE.delimited && (number === 1 || number === 2 || number === 3)) entry = { place, kind: LISTS[number], from: field.from, to: field.to };
+  }
+  if (entry !== undefined) entries.push(entry);
+  return true;
+}
+
+const decoder = new TextDecoder();
+
+/** A list's values (its field 1), as many as have room; how many there are, or -1 where the bytes are no such list. */
+function readList(bytes: Uint8Array, from: number, to: number, column: Column, start: number): number {
+  const field = new WireField();
+  let count = 0;
+  for (let at = from; at < to; ) {
+    at = field.read(bytes, at, to);
+    if (at < 0) return -1;
+    if (field.number !== 1) continue;
+    const read = readValues(bytes, field, column, start, count);
+    if (read < 0) return -1;
+    count += read;
+  }
+  return count;
+}
+
+/** The values of one field: one, or of numbers as many as are packed together. */
+function readValues(bytes: Uint8Array, { type, from, to }: WireField, { feature: { dtype }, size, data, bytes: out, words }: Column, start: number, count: number): number {
+  const room = size - count;
+  if (Array.isArray(data)) {
+    if (type !== WIRE.delimited) return -1;
+    if (room > 0) data[start + count] = bytes.subarray(from, to);
+    return 1;
+  }
+  if (dtype === "float32") {
+    if ((type !== WIRE.delimited && type !== WIRE.fourBytes) || (to - from) % 4 !== 0) return -1;
+    if (room > 0) out.set(bytes.subarray(from, Math.min(to, from + 4 * room)), 4 * (start + count));
+    return (to - from) / 4;
+  }
+  if (type !== WIRE.delimited && type !== WIRE.varint) return -1;
+  let read = 0;
+  for (let at = from; at < to; read++) {
+    const end = varintEnd(bytes, at, to);
+    if (end < 0) return -1;
+    if (read < room) putVarint64(bytes, at, end, words, 2 * (start + count + read));
+    at = end;
+  }
+  return read;
+}
+
+function invalid(message: string): AshoreError {
+  return new AshoreError("INVALID_ARGUMENT", message);
+}
