@@ -38,6 +38,22 @@ export const LIMITS = {
   /** Warm-up records that a manifest holds itself; more are an asset. */
   inlineWarmUpBytes: 4 * KIB,
   modelJsonBytes: 256 * MIB,
+  savedModelBytes: 512 * MIB,
+  /** Fields and list elements of a saved_model.pb, a message counted as eight of them. */
+  savedModelFields: 2 ** 25,
+  /** Of a graph with the functions that it calls in place of the calls. */
+  graphNodes: 2_000_000,
+  functionDepth: 256,
+  protoDepth: 100,
+  /** Elements of all constants of a saved_model.pb, also of those that are written as one value for many. */
+  constantBytes: 1_024 * MIB,
+  variablesIndexBytes: 64 * MIB,
+  variablesBlockBytes: 16 * MIB,
+  /** What lies beside a model and says how images become inputs and what classes are called, and its files of names. */
+  servingJsonBytes: 4 * MIB,
+  classNames: 65_536,
+  /** Names of classes beyond this, as JSON, are an asset: a manifest is fetched whole at every new version. */
+  classNamesInline: 8 * KIB,
   /** A gzip stream expands at most about 1030 times; a decoder stops at the size that the manifest names. */
   encodingOverheadBytes: 64 * KIB,
   // publishing
@@ -67,6 +83,10 @@ export const LIMITS = {
   requestBodyBytes: 64 * MIB,
   requestTimeoutMs: 30_000,
   echoBytes: 256,
+  /** Of an image that is decoded; some 100 MB, and four times that while it is. */
+  imagePixels: 24 * MIB,
+  /** Values that the images of one request become. */
+  imageElements: 64 * MIB,
   jsonDepth: 500_000,
   tensorRank: 254,
   // server

@@ -3,6 +3,7 @@ import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { elementCount } from "../../protocol/tensor.ts";
 import type { ImportedTensor } from "./imported-model.ts";
+import { refuseOtherFiles } from "./refuse-other-files.ts";
 import type { SourceFolder } from "./source-folder.ts";
 
 const weightSchema = v.object({
@@ -33,7 +34,7 @@ export async function readWeights(manifest: WeightsManifest, source: SourceFolde
     const files: Uint8Array<ArrayBuffer>[] = [];
     for (const path of paths) {
       const bytes = await source.read(path, LIMITS.weightsFileBytes);
-      refuseOtherFiles(bytes, path, source.path);
+      refuseOtherFiles(bytes, path, source.path, "not weights");
       files.push(bytes);
     }
     tensors.push(...takeWeights(files, weights, `${paths.join(", ")} in ${source.path}`));
@@ -130,15 +131,4 @@ function join(files: readonly Uint8Array<ArrayBuffer>[], start: number, size: nu
     at += part.byteLength;
   }
   return out;
-}
-
-/** What people find in place of weights: a pointer that Git LFS left, or the page of an HTTP error. */
-function refuseOtherFiles(bytes: Uint8Array, path: string, folder: string): void {
-  const start = new TextDecoder("latin1").decode(bytes.subarray(0, 64));
-  if (start.startsWith("version https://git-lfs")) {
-    throw new AshoreError("MODEL_MALFORMED", `${path} in ${folder} is a Git LFS pointer, not weights; run "git lfs pull" and copy the model again.`);
-  }
-  if (/^\s*<(!doctype|html)/i.test(start)) {
-    throw new AshoreError("MODEL_MALFORMED", `${path} in ${folder} is an HTML page, not weights; a download went wrong.`);
-  }
 }
