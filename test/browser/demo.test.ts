@@ -124,6 +124,15 @@ describe("what goes wrong is said in words, with its code", () => {
     await says(page, "digit", "5");
   });
 
+  test("signatures that expired stop the news alone, and the page says since when, until they are fresh", async () => {
+    const page = await open({ query: "?expired" });
+    await says(page, "stale", /expired on Jan 2, 2030.*goes on answering/);
+    await says(page, "digit", "3");
+    await says(page, "badge", "Online");
+    await page.evaluate("dispatchEvent(new Event('online'))");
+    await page.waitForFunction("document.getElementById('stale').hidden");
+  });
+
   test("a browser that keeps nothing", async () => {
     const page = await open({ query: "?storage=off" });
     await says(page, "host", /keeps nothing here/);

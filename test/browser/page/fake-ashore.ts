@@ -9,7 +9,7 @@ import type { ServableState } from "../../../protocol/states.ts";
  * What `/ashore/client.js` is to the demo's page, without a runtime: versions come by timers, and a digit is read by comparing it
  * with the page's own examples. The page's address says what happens: `?fail=CODE` for a connection that fails,
  * `?missing=CODE` for a model that does not come, `?slow` for a download that stays half way, `?storage=off`, `?host=page`,
- * `?reach=off` for a server that is gone after the model came. `POST /demo/publish` is answered here too.
+ * `?reach=off` for a server that is gone after the model came, `?expired` for one whose metadata is expired until the second look. `POST /demo/publish` is answered here too.
  */
 const asked = new URL(location.href).searchParams;
 const STEP_MS = 40;
@@ -83,6 +83,7 @@ export async function connect({ signal }: ConnectOptions = {}): Promise<Ashore> 
   if (code !== null) throw new AshoreError("WORKER_FAILED", `The worker failed: ${code}.`);
   const versions = new Versions();
   let removed = false;
+  let looks = 0;
   const notHere = (): AshoreError => new AshoreError("NETWORK_FAILED", "http://127.0.0.1:8501/metadata/timestamp.json could not be fetched: nothing answers there. Start the server, or look at the network; this device tries again by itself.");
   const model: Model = {
     name: NAME,
@@ -122,6 +123,12 @@ export async function connect({ signal }: ConnectOptions = {}): Promise<Ashore> 
     models: async () => [],
     async sync() {
       if (asked.get("reach") === "off") throw notHere();
+      if (asked.has("expired")) {
+        const since = Date.UTC(2030, 0, 2, 3, 4);
+        looks += 1;
+        versions.tell(looks === 1 ? { type: "trust", what: "expired", detail: "The timestamp expired.", since } : { type: "trust", what: "fresh", detail: "The metadata is valid again." });
+        if (looks === 1) throw new AshoreError("METADATA_EXPIRED", "The timestamp expired.");
+      }
       if (versions.latest !== undefined && versions.latest !== offered) await versions.load(offered);
     },
     stored: async () => (removed ? [] : [{ name: NAME, bytes: versions.held().reduce((sum, one) => sum + (BYTES[one - 1] ?? 0), 0), versions: versions.held().map((one) => ({ version: one, bytes: BYTES[one - 1] ?? 0 })) }]),
