@@ -1,6 +1,7 @@
-import { AshoreError } from "../../protocol/errors.ts";
 import * as v from "valibot";
-import { basePathSchema, modelNameSchema, pathSchema, portSchema, secondsSchema, tagsSchema, type Settings } from "./settings.ts";
+import { AshoreError } from "../../protocol/errors.ts";
+import { basePathSchema, modelNameSchema, pathSchema } from "./schemas.ts";
+import { SETTINGS, settingValuesSchema, type Setting, type Settings } from "./settings.ts";
 
 /** The command line of `ashore serve` as it was written: text, or true for a flag without a value; names without `--`. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;
@@ -10,18 +11,11 @@ export type Flags = Readonly<Record<string, string | boolean | undefined>>;
  * why (tensorflow_model_server `--help`, 2.20).
  */
 export const FLAGS_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
-  enable_batching: "requests are not batched yet",
-  batching_parameters_file: "requests are not batched yet",
-  allow_version_labels_for_unavailable_models: "a label may always name a version that is not available yet",
-  enable_model_warmup: "a version is always warmed up before it serves",
-  num_request_iterations_for_warmup: "a version is always warmed up before it serves",
-  monitoring_config_file: "metrics are always at /monitoring/prometheus/metrics",
-  rest_api_enable_cors_support: "CORS is always on",
+  allow_version_labels_for_unavailable_models: "a label may always name a version that is not available yet, and answers once it is",
+  enable_per_model_batching_parameters: "the parameters of --batching_parameters_file are for all models",
   rest_api_num_threads: "each version computes in a thread of its own",
-  rest_api_timeout_in_ms: "the timeout is fixed at 30 s",
-  model_config_file_poll_wait_seconds: "the file is read once, at start",
-  max_num_load_retries: "a load that fails is not repeated until its folder changes",
-  load_retry_interval_micros: "a load that fails is not repeated until its folder changes",
+  max_num_load_retries: "what fails for a reason that may pass is tried again every 30 s, and broken files when they change",
+  load_retry_interval_micros: "what fails for a reason that may pass is tried again every 30 s, and broken files when they change",
   num_load_threads: "each version loads in a thread of its own",
   num_unload_threads: "each version computes in a thread of its own",
   flush_filesystem_caches: "weights are not read from the file system's cache",
@@ -52,57 +46,54 @@ export const FLAGS_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   enable_serialization_as_tensor_content: "gRPC is not spoken",
 };
 
+/** Flags of `ashore serve` alone: in a YAML file `config` makes no sense, and a model's keys stand with it. */
+export const COMMAND_LINE_SETTINGS = {
+  config: { kind: "path", schema: pathSchema, argument: "<file>", help: "a YAML file: model, base_path, port, or models as a list, and every other flag by its name" },
+  model_name: { kind: "text", schema: modelNameSchema, argument: "<name>", help: "the name of the model (default: default)" },
+  model_base_path: { kind: "path", schema: basePathSchema, argument: "<folder>", help: "the model repository: FOLDER/1, FOLDER/2, ..." },
+} as const satisfies Readonly<Record<string, Setting>>;
+
 export interface FlagSettings {
   readonly settings: Settings;
   /** The YAML file to read, as written. */
   readonly config?: string | undefined;
-  /** The text proto to read, as written. */
-  readonly modelConfigFile?: string | undefined;
   /** One line each about what was passed over. */
   readonly notes: readonly string[];
 }
 
+const flagsSchema = v.object({
+  ...settingValuesSchema.entries,
+  config: v.optional(pathSchema),
+  model_name: v.optional(modelNameSchema),
+  model_base_path: v.optional(basePathSchema),
+});
+
 /** @throws CONFIG_INVALID with every fault, each with its flag */
 export function settingsOfFlags(flags: Flags): FlagSettings {
-  const faults: string[] = [];
-  const notes: string[] = [];
-
-  function take<Schema extends v.GenericSchema<unknown, unknown>>(name: string, schema: Schema, read: (text: string) => unknown = (text) => text): v.InferOutput<Schema> | undefined {
-    const written = flags[name];
-    if (written === undefined) return undefined;
-    const result = v.safeParse(schema, typeof written === "string" ? read(written) : written);
-    if (result.success) return result.output;
-    faults.push(`--${name}=${String(written)} ${result.issues[0].message}`);
-    return undefined;
+  const read = Object.entries({ ...SETTINGS, ...COMMAND_LINE_SETTINGS }).map(([name, { kind }]) => [name, valueOf(flags[name], kind)]);
+  const result = v.safeParse(flagsSchema, Object.fromEntries(read));
+  if (!result.success) {
+    const faults = result.issues.map((issue) => {
+      const name = v.getDotPath(issue) ?? "";
+      return `--${name}${flags[name] === true ? "" : `=${String(flags[name])}`} ${issue.message}`;
+    });
+    throw new AshoreError("CONFIG_INVALID", `${faults.join("; ")}.`);
   }
-
-  const restPort = take("rest_api_port", portSchema, numberOf);
-  const plainPort = take("port", portSchema, numberOf);
-  if (restPort !== undefined && plainPort !== undefined) {
-    notes.push(`--port=${plainPort} is ignored beside --rest_api_port=${restPort}: gRPC is not spoken.`);
+  const { config, model_name: name, model_base_path: basePath, ...values } = result.output;
+  const models = name === undefined && basePath === undefined ? undefined : [{ name, basePath }];
+  const inference = flags["inference"] === false ? false : undefined;
+  const notes = Object.entries(FLAGS_WITHOUT_EFFECT).flatMap(([flag, why]) => (flags[flag] === undefined ? [] : [`--${flag} has no effect: ${why}.`]));
+  if (values.rest_api_port !== undefined && values.port !== undefined) {
+    notes.unshift(`--port=${values.port} is ignored beside --rest_api_port=${values.rest_api_port}: gRPC is not spoken.`);
   }
-  for (const [name, why] of Object.entries(FLAGS_WITHOUT_EFFECT)) {
-    if (flags[name] !== undefined) notes.push(`--${name} has no effect: ${why}.`);
-  }
-  const name = take("model_name", modelNameSchema);
-  const basePath = take("model_base_path", basePathSchema);
-  const settings: Settings = {
-    models: name === undefined && basePath === undefined ? undefined : [{ name, basePath }],
-    data: take("data", pathSchema),
-    host: take("host", pathSchema),
-    port: restPort ?? plainPort,
-    pollWaitSeconds: take("file_system_poll_wait_seconds", secondsSchema, numberOf),
-    inference: flags["inference"] === false ? false : undefined,
-    sslCert: take("ssl_cert", pathSchema),
-    sslKey: take("ssl_key", pathSchema),
-    savedModelTags: take("saved_model_tags", tagsSchema),
-  };
-  const config = take("config", pathSchema);
-  const modelConfigFile = take("model_config_file", pathSchema);
-  if (faults.length > 0) throw new AshoreError("CONFIG_INVALID", `${faults.join("; ")}.`);
-  return { settings, config, modelConfigFile, notes };
+  return { settings: { ...values, models, inference }, config, notes };
 }
 
-function numberOf(text: string): unknown {
-  return /^-?[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : text;
+const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, false: false, 1: true, 0: false };
+
+/** What a flag's text says, left as it is where it says nothing of that kind. */
+function valueOf(written: string | boolean | undefined, kind: Setting["kind"]): unknown {
+  if (typeof written !== "string") return written;
+  if (kind === "number" && /^-?[0-9]+(\.[0-9]+)?$/.test(written)) return Number(written);
+  return kind === "boolean" ? (BOOLEANS[written] ?? written) : written;
 }

@@ -1,3 +1,5 @@
+import type { BatchingParameters } from "../../protocol/batching.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import { modelName, type ModelName, type Version } from "../../protocol/names.ts";
 import type { VersionPolicy } from "../../protocol/serving-config.ts";
 
@@ -10,6 +12,14 @@ export interface ModelSource {
   readonly labels: Readonly<Record<string, Version>>;
 }
 
+/** TensorFlow Serving's `--model_config_file`, which is read again while the server runs. */
+export interface ModelConfigSource {
+  /** Absolute. */
+  readonly path: string;
+  /** Seconds between two readings; 0 or less reads it once. */
+  readonly pollWaitSeconds: number;
+}
+
 /** The demo of `npm start`: a page in the console's place, and one version of its model that the page publishes. */
 export interface DemoSource {
   /** The built page's folder, absolute. */
@@ -18,9 +28,31 @@ export interface DemoSource {
   readonly next: { readonly version: Version; /** Absolute. */ readonly folder: string };
 }
 
+/** How requests are answered, on a server and on an edge alike. */
+export interface AnswerConfig {
+  /** How long one request may take, in milliseconds; 0 or less for no bound. */
+  readonly timeoutMs: number;
+  /** Whether pages of other origins may call `/v1`. */
+  readonly cors: boolean;
+  /** Where Prometheus finds metrics; undefined where it finds none. */
+  readonly metricsPath: string | undefined;
+  /** Undefined computes each request by itself. */
+  readonly batching: BatchingParameters | undefined;
+  readonly warmup: WarmupConfig;
+}
+
+export interface WarmupConfig {
+  /** Whether a version's warm-up records are replayed before it answers. */
+  readonly enabled: boolean;
+  /** How often each record is replayed. */
+  readonly iterations: number;
+}
+
 /** Everything that `ashore serve` needs to know, whole and checked. */
-export interface ServerConfig {
+export interface ServerConfig extends AnswerConfig {
   readonly models: readonly ModelSource[];
+  /** The file that `models` were read from, if it is one that lists all of them. */
+  readonly modelConfigFile?: ModelConfigSource | undefined;
   /** Absolute path of the folder that holds keys, metadata, targets and blobs. */
   readonly data: string;
   readonly host: string;
@@ -46,4 +78,9 @@ export const DEFAULTS = {
   modelName: modelName("default"),
   policy: { latest: 1 },
   savedModelTags: ["serve"],
+  modelConfigPollWaitSeconds: 0,
+  timeoutMs: LIMITS.requestTimeoutMs,
+  cors: false,
+  metricsPath: "/monitoring/prometheus/metrics",
+  warmup: { enabled: true, iterations: 1 },
 } as const;

@@ -1,22 +1,61 @@
 import * as v from "valibot";
-import { isLabel, isModelName, isVersion, type ModelName, type Version } from "../../protocol/names.ts";
+import type { ModelName, Version } from "../../protocol/names.ts";
 import type { VersionPolicy } from "../../protocol/serving-config.ts";
+import { booleanSchema, countSchema, millisecondsSchema, pathSchema, portSchema, secondsSchema, tagsSchema } from "./schemas.ts";
 import type { DemoSource } from "./server-config.ts";
 
+/** What can be set under one name, on the command line as `--NAME` and in a YAML file as `NAME:`. */
+export interface Setting<Schema extends v.GenericSchema<unknown, unknown> = v.GenericSchema<unknown, unknown>> {
+  readonly schema: Schema;
+  /** How its text on a command line is read; a path is relative to the working folder, or to the folder of the file that says it. */
+  readonly kind: "text" | "path" | "number" | "boolean";
+  /** What a command's help calls its value. */
+  readonly argument: string;
+  readonly help: string;
+}
+
+function setting<Schema extends v.GenericSchema<unknown, unknown>>(kind: Setting["kind"], schema: Schema, argument: string, help: string): Setting<Schema> {
+  return { kind, schema, argument, help };
+}
+
+/** Settings of how requests are answered: TensorFlow Serving's, on a server and on an edge alike. */
+export const ANSWER_SETTINGS = {
+  rest_api_timeout_in_ms: setting("number", millisecondsSchema, "<ms>", "how long a request may take; 0 or less for no bound (default: 30000)"),
+  rest_api_enable_cors_support: setting("boolean", booleanSchema, "[boolean]", "let pages of other origins call /v1 (default: false)"),
+  monitoring_config_file: setting("path", pathSchema, "<file>", "where Prometheus finds metrics, as text proto (default: /monitoring/prometheus/metrics)"),
+  enable_batching: setting("boolean", booleanSchema, "[boolean]", "compute requests that wait together (default: false)"),
+  batching_parameters_file: setting("path", pathSchema, "<file>", "how to put batches together, as text proto; with --enable_batching"),
+  enable_model_warmup: setting("boolean", booleanSchema, "[boolean]", "replay a version's warm-up records before it answers (default: true)"),
+  num_request_iterations_for_warmup: setting("number", countSchema, "<count>", "how often each warm-up record is replayed (default: 1)"),
+} as const;
+
+/** Settings of a server. */
+export const SETTINGS = {
+  model_config_file: setting("path", pathSchema, "<file>", "TensorFlow Serving's list of models, as text proto"),
+  model_config_file_poll_wait_seconds: setting("number", secondsSchema, "<seconds>", "seconds between two readings of that file; 0 reads it once (default: 0)"),
+  rest_api_port: setting("number", portSchema, "<port>", "the HTTP port; 0 picks a free one (default: 8501)"),
+  port: setting("number", portSchema, "<port>", "the HTTP port too, where rest_api_port is not given"),
+  host: setting("text", pathSchema, "<address>", "the address to listen at (default: 127.0.0.1)"),
+  data: setting("path", pathSchema, "<folder>", "keys, metadata and blobs (default: .ashore)"),
+  file_system_poll_wait_seconds: setting("number", secondsSchema, "<seconds>", "seconds between two looks at the repositories; 0 looks once (default: 1)"),
+  saved_model_tags: setting("text", tagsSchema, "<tags>", "tags of the meta graph to take out of a SavedModel, separated by commas (default: serve)"),
+  ssl_cert: setting("path", pathSchema, "<file>", "certificate chain, PEM; with ssl_key serves HTTPS"),
+  ssl_key: setting("path", pathSchema, "<file>", "private key, PEM"),
+  ...ANSWER_SETTINGS,
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+
+type Entries = { readonly [Name in SettingName]: (typeof SETTINGS)[Name]["schema"] };
+export type SettingValues = { readonly [Name in SettingName]?: v.InferOutput<Entries[Name]> | undefined };
+
 /**
- * What one source of settings (the command line, a YAML file, a text proto) says. A source that is silent about a key leaves
- * it to the next one, and the last to `DEFAULTS`.
+ * What one source of settings (the command line, a YAML file) says. A source that is silent about a key leaves it to the next
+ * one, and the last to `DEFAULTS`.
  */
-export interface Settings {
+export interface Settings extends SettingValues {
   readonly models?: readonly ModelSettings[] | undefined;
-  readonly data?: string | undefined;
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  readonly pollWaitSeconds?: number | undefined;
   readonly inference?: boolean | undefined;
-  readonly sslCert?: string | undefined;
-  readonly sslKey?: string | undefined;
-  readonly savedModelTags?: readonly string[] | undefined;
   readonly demo?: DemoSource | undefined;
 }
 
@@ -27,56 +66,8 @@ export interface ModelSettings {
   readonly labels?: Readonly<Record<string, Version>> | undefined;
 }
 
-export const modelNameSchema = v.custom<ModelName>(isModelName, 'must be 1 to 128 letters, digits, ".", "_" or "-", the first a letter or a digit');
-export const versionSchema = v.custom<Version>(isVersion, "must be a version (an integer from 1 to 9007199254740991)");
-export const pathSchema = v.pipe(v.string("must be a path"), v.minLength(1, "must be a path, and is empty"));
-export const portSchema = v.pipe(
-  v.number("must be a port number"),
-  v.integer("must be a port number from 0 to 65535"),
-  v.minValue(0, "must be a port number from 0 to 65535"),
-  v.maxValue(65_535, "must be a port number from 0 to 65535"),
-);
-export const secondsSchema = v.pipe(v.number("must be a number of seconds"), v.finite("must be a number of seconds"));
+// Object.fromEntries forgets which schema stands under which name; the table's own type says it.
+const ENTRIES = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as Entries;
 
-/** A folder on this machine; TensorFlow Serving's remote file systems are named in the refusal. */
-export const basePathSchema = v.pipe(
-  pathSchema,
-  v.check(
-    (path) => !/^[a-z][a-z0-9+.-]*:\/\//i.test(path),
-    "is an address of a remote storage, which is not read: copy or mount the model repository, and name its folder",
-  ),
-);
-
-export const tagsSchema = v.pipe(
-  v.union([v.pipe(v.string(), v.transform((text) => text.split(",").map((tag) => tag.trim()))), v.array(v.string())], "must be tags, separated by commas"),
-  v.check((tags) => tags.length > 0 && tags.every((tag) => tag !== ""), "must be tags, separated by commas, none empty"),
-);
-
-export const labelsSchema = v.record(
-  v.custom<string>(isLabel, 'must be 1 to 128 characters other than "/" and ":"'),
-  versionSchema,
-  "must be a map of label to version",
-);
-
-const POLICY_FORMS = "must be `latest: N`, `all: true` or `specific: [versions]`";
-const countSchema = v.pipe(v.number(), v.integer(), v.minValue(1, "must be at least 1"));
-
-/** Our own short forms, and the nested ones of TensorFlow Serving's proto (`latest: {num_versions: 2}`). */
-export const policySchema: v.GenericSchema<unknown, VersionPolicy> = v.union(
-  [
-    v.strictObject({ latest: countSchema }),
-    v.strictObject({ specific: v.array(versionSchema) }),
-    v.strictObject({ all: v.literal(true) }),
-    v.pipe(v.literal("all"), v.transform((): VersionPolicy => ({ all: true }))),
-    v.pipe(
-      v.strictObject({ latest: v.strictObject({ num_versions: v.optional(countSchema, 1) }) }),
-      v.transform(({ latest }): VersionPolicy => ({ latest: latest.num_versions })),
-    ),
-    v.pipe(
-      v.strictObject({ specific: v.strictObject({ versions: v.array(versionSchema) }) }),
-      v.transform(({ specific }): VersionPolicy => ({ specific: specific.versions })),
-    ),
-    v.pipe(v.strictObject({ all: v.strictObject({}) }), v.transform((): VersionPolicy => ({ all: true }))),
-  ],
-  POLICY_FORMS,
-);
+/** All settings by name, each of which may be absent. */
+export const settingValuesSchema = v.partial(v.object(ENTRIES));

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import { AshoreError } from "../../protocol/errors.ts";
-import { basePathSchema, labelsSchema, modelNameSchema, pathSchema, policySchema, portSchema, secondsSchema, tagsSchema, versionSchema, type ModelSettings, type Settings } from "./settings.ts";
+import { basePathSchema, booleanSchema, labelsSchema, modelNameSchema, pathSchema, policySchema, versionSchema } from "./schemas.ts";
+import { SETTINGS, settingValuesSchema, type ModelSettings, type Settings } from "./settings.ts";
 
 const modelEntries = {
   base_path: basePathSchema,
@@ -16,29 +17,38 @@ const fileSchema = v.pipe(
       base_path: v.optional(basePathSchema),
       model: v.optional(modelNameSchema),
       models: v.optional(v.array(v.strictObject({ model: modelNameSchema, ...modelEntries }, keyFault), "must be a list of models")),
-      port: v.optional(portSchema),
-      host: v.optional(pathSchema),
-      data: v.optional(pathSchema),
-      file_system_poll_wait_seconds: v.optional(secondsSchema),
-      inference: v.optional(v.boolean("must be true or false")),
-      ssl_cert: v.optional(pathSchema),
-      ssl_key: v.optional(pathSchema),
-      saved_model_tags: v.optional(tagsSchema),
+      model_name: v.optional(modelNameSchema),
+      model_base_path: v.optional(basePathSchema),
+      inference: v.optional(booleanSchema),
+      ...settingValuesSchema.entries,
       // Of `npm start` alone, so no key that is known here.
       demo: v.optional(v.strictObject({ site: pathSchema, model: modelNameSchema, next: v.strictObject({ version: versionSchema, folder: pathSchema }, keyFault) }, keyFault)),
     },
     keyFault,
   ),
-  v.check((file) => file.models === undefined || (file.model === undefined && file.base_path === undefined), "has both `models` and `model` or `base_path`: keep one of the two forms"),
+  v.check(({ model, model_name }) => model === undefined || model_name === undefined, "has both `model` and `model_name`, which are one: keep one of them"),
+  v.check(({ base_path, model_base_path }) => base_path === undefined || model_base_path === undefined, "has both `base_path` and `model_base_path`, which are one: keep one of them"),
+  v.check((file) => file.models === undefined || !namesOne(file), "has both `models` and `model` or `base_path`: keep one of the two forms"),
+  v.check((file) => file.model_config_file === undefined || (file.models === undefined && !namesOne(file)), "has both `model_config_file` and models of its own: keep one of the two"),
 );
+
+interface OneModel {
+  readonly model?: unknown;
+  readonly model_name?: unknown;
+  readonly base_path?: unknown;
+  readonly model_base_path?: unknown;
+}
+
+function namesOne({ model, model_name, base_path, model_base_path }: OneModel): boolean {
+  return [model, model_name, base_path, model_base_path].some((value) => value !== undefined);
+}
 
 function keyFault(issue: v.StrictObjectIssue): string {
   if (issue.expected === "never") return `is not a key that is known here (${KNOWN_KEYS})`;
   return issue.received === "undefined" ? "is missing" : "must be keys and values";
 }
 
-const KNOWN_KEYS =
-  "model, base_path, version_policy, version_labels, or models as a list of these; port, host, data, file_system_poll_wait_seconds, inference, ssl_cert, ssl_key, saved_model_tags";
+const KNOWN_KEYS = `model, base_path, version_policy, version_labels, or models as a list of these; ${["inference", ...Object.keys(SETTINGS)].join(", ")}`;
 
 /**
  * The settings of a YAML file's text. Paths come out as written; the reader resolves them against the file's folder.
@@ -64,20 +74,9 @@ export function parseYamlSettings(text: string, file: string): Settings {
   return settingsOf(result.output);
 }
 
-function settingsOf(file: v.InferOutput<typeof fileSchema>): Settings {
-  const single = file.model !== undefined || file.base_path !== undefined || file.version_policy !== undefined || file.version_labels !== undefined;
-  return {
-    models: file.models?.map(modelOf) ?? (single ? [modelOf(file)] : undefined),
-    data: file.data,
-    host: file.host,
-    port: file.port,
-    pollWaitSeconds: file.file_system_poll_wait_seconds,
-    inference: file.inference,
-    sslCert: file.ssl_cert,
-    sslKey: file.ssl_key,
-    savedModelTags: file.saved_model_tags,
-    demo: file.demo,
-  };
+function settingsOf({ models, model, model_name, base_path, model_base_path, version_policy, version_labels, ...others }: v.InferOutput<typeof fileSchema>): Settings {
+  const one = { model: model ?? model_name, base_path: base_path ?? model_base_path, version_policy, version_labels };
+  return { ...others, models: models?.map(modelOf) ?? (Object.values(one).some((value) => value !== undefined) ? [modelOf(one)] : undefined) };
 }
 
 function modelOf(entry: Pick<v.InferOutput<typeof fileSchema>, "model" | keyof typeof modelEntries>): ModelSettings {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   await mkdir(join(folder, "models/broken/1"), { recursive: true });
   await writeFile(join(folder, "models/broken/1/model.json"), '{"format":"layers-model"}');
   await writeFile(join(folder, "server.yaml"), "models:\n  - { model: line, base_path: models/line, version_policy: { latest: 2 }, version_labels: { stable: 1 } }\n  - { model: broken, base_path: models/broken }\nport: 0\ndata: state\nfile_system_poll_wait_seconds: 0.1\n");
-  server = start(folder, "serve", "--config", "server.yaml", "--log_format", "json", "--enable_batching=true");
+  server = start(folder, "serve", "--config", "server.yaml", "--log_format", "json", "--rest_api_num_threads=4");
   url = await server.url;
 });
 afterAll(async () => {
@@ -60,7 +60,7 @@ describe("ashore serve", () => {
   test("says in its log what it did, and that a flag has no effect", () => {
     const lines = server.err().split("\n").map((line) => JSON.parse(line) as { level: string; msg: string });
     expect(lines.find(({ msg }) => msg.includes("new signing keys"))?.level).toBe("warn");
-    expect(lines.some(({ msg }) => msg.startsWith("--enable_batching has no effect"))).toBe(true);
+    expect(lines.some(({ msg }) => msg.startsWith("--rest_api_num_threads has no effect"))).toBe(true);
   });
 
   test("a version that is dropped in is served, and one that is taken away is rolled back", async () => {

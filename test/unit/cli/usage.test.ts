@@ -37,7 +37,8 @@ test("--version prints the package's", async () => {
 describe("wrong use ends with status 2 and one line that says why", () => {
   test.each([
     [["sreve"], /USAGE: unknown command 'sreve'/],
-    [["serve", "--prot", "1"], /USAGE: unknown option '--prot'/],
+    [["serve", "--prot", "1"], /USAGE: unknown option '--prot' \(Did you mean --port\?\)/],
+    [["serve", "--enable_baching"], /USAGE: unknown option '--enable_baching' \(Did you mean --enable_batching\?\)/],
     [["serve", "--log_format", "xml"], /USAGE: option '--log_format <format>' argument 'xml' is invalid/],
     [["serve", "--port", "http"], /CONFIG_INVALID: --port=http must be a port number/],
     [["serve", "--rest_api_port=70000"], /CONFIG_INVALID: --rest_api_port=70000 must be a port number from 0 to 65535/],
