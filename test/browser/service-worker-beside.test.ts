@@ -15,8 +15,8 @@ afterEach(() => app?.close());
 const PATH = "/v1/models/line:predict";
 const predict = { type: "predict", model: "line", inputs: { x: { dtype: "float32", shape: [3] } } };
 
-async function start(): Promise<WorkerSite> {
-  app = await openWorkerSite({ line: (folder) => writeLinearModel(folder, 2, 0.5), other: (folder) => writeLinearModel(folder, 3, 0) }, { files: { "/app-sw.js": worker }, serve: [] });
+async function start(script = worker): Promise<WorkerSite> {
+  app = await openWorkerSite({ line: (folder) => writeLinearModel(folder, 2, 0.5), other: (folder) => writeLinearModel(folder, 3, 0) }, { files: { "/app-sw.js": script }, serve: [] });
   await app.register("/app-sw.js");
   return app;
 }
@@ -56,4 +56,22 @@ test("with `fallback: \"server\"` the server answers until the device can, and s
   expect(await ask({ ...predict, inputs })).toMatchObject({ type: "done", value: { version: 1, servedBy: "device", outputs: { y: { dtype: "float32", shape: [3] } } } });
   expect((await rest(PATH, LINEAR_BODY)).headers["x-ashore-served-by"]).toBe("device");
   expect(site.count("/v1")).toBe(before);
+});
+
+test("beside Workbox, which keeps the app, it answers its models, with the server gone too", async () => {
+  const { rest, site, page, takeIn } = await start(await buildWorker("test/browser/worker/sw-workbox.ts"));
+  await takeIn();
+  const before = site.count("/v1");
+  const served = { status: 200, headers: { "x-ashore-served-by": "device" } };
+  expect(await rest(PATH, LINEAR_BODY)).toMatchObject(served);
+  expect(site.count("/v1"), "Workbox's route for everything did not get it").toBe(before);
+  expect((await rest("/v1/models/other:predict", LINEAR_BODY)).headers["x-ashore-served-by"], "of another model Workbox asked the network").toBe("server");
+
+  site.setBetween(() => ({ status: 503 }));
+  await page.reload();
+  await page.waitForFunction("document.title === 'ready'");
+  expect(await page.evaluate("getComputedStyle(document.querySelector('p')).color"), "the app is Workbox's").toBe("rgb(0, 128, 128)");
+  const offline = await rest(PATH, LINEAR_BODY);
+  expect(offline).toMatchObject(served);
+  expect(JSON.parse(offline.body)).toEqual({ predictions: linearAnswer(2, 0.5) });
 });
