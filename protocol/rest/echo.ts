@@ -1,9 +1,9 @@
 import { LIMITS } from "../limits.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
-import { utf8Text } from "./json-string.ts";
 import { unfold } from "./parse-json.ts";
 import { quickDouble } from "./quick-double.ts";
+import { rawText } from "./raw-text.ts";
 import { shortestDouble } from "./shortest-double.ts";
 import { writeString } from "./write-string.ts";
 
@@ -16,7 +16,7 @@ const INDENT = "    ";
 export function echo(tape: JsonTape, node: number): string {
   const out = new ByteWriter(LIMITS.echoBytes * 2);
   writeValue(out, tape, node, 0);
-  return utf8Text(out.bytes.subarray(0, out.length));
+  return rawText(out.bytes.subarray(0, out.length));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ByteWriter } from "./byte-writer.ts";
+import { rawBytes } from "./raw-text.ts";
 import { writeString } from "./write-string.ts";
 
 /** The content type of every answer under `/v1/`. */
@@ -11,7 +12,7 @@ export const NOT_FOUND_PAGE = "<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEA
 export function writeErrorBody(message: string): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter(message.length + 64);
   out.ascii('{\n    "error": ');
-  writeString(out, new TextEncoder().encode(message));
+  writeString(out, rawBytes(message));
   out.ascii("\n}");
   return out.finish();
 }

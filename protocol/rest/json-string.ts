@@ -7,8 +7,6 @@ const LOWER_U = 0x75;
 /** What stands for itself or for a control character after a backslash. */
 const ESCAPES: Readonly<Record<number, number>> = { 0x22: 0x22, 0x5c: 0x5c, 0x2f: 0x2f, 0x62: 8, 0x66: 12, 0x6e: 10, 0x72: 13, 0x74: 9 };
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
 export interface StringScan {
   /** The offset of the closing quotation mark. */
   end: number;
@@ -59,11 +57,6 @@ export function stringBytes(bytes: Uint8Array, start: number, end: number, escap
     }
   }
   return out.subarray(0, length);
-}
-
-/** Bytes as text; what is not UTF-8 shows as U+FFFD. */
-export function utf8Text(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
 }
 
 /** Past one escape sequence. An error names the offset of its backslash. */

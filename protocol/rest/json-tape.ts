@@ -1,6 +1,7 @@
 import { asciiText, numberValue } from "./json-number.ts";
-import { stringBytes, utf8Text } from "./json-string.ts";
+import { stringBytes } from "./json-string.ts";
 import type { NumberBlock } from "./number-block.ts";
+import { rawText } from "./raw-text.ts";
 
 /** What a node is. `BLOCK` is an array that holds numbers only, in a regular shape, already read (see `number-block.ts`). */
 export const KIND = { null: 0, false: 1, true: 2, object: 3, array: 4, string: 5, escapedString: 6, integer: 7, double: 8, block: 9 } as const;
@@ -103,11 +104,18 @@ export class JsonTape {
     return stringBytes(this.bytes, this.start(node), this.words[node + 2] ?? 0, this.kind(node) === KIND.escapedString);
   }
 
+  /** A member's name as TensorFlow Serving takes it for an input's or a feature's: up to its first NUL. */
+  name(key: number): string {
+    const text = this.text(key);
+    const end = text.indexOf("\0");
+    return end < 0 ? text : text.slice(0, end);
+  }
+
   text(node: number): string {
     const start = this.start(node);
     const end = this.words[node + 2] ?? 0;
     const isShort = this.kind(node) === KIND.string && end - start <= SHORT_TEXT;
-    return (isShort ? plainText(this.bytes, start, end) : undefined) ?? utf8Text(this.string(node));
+    return (isShort ? plainText(this.bytes, start, end) : undefined) ?? rawText(this.string(node));
   }
 
   /** A number as it is written. */

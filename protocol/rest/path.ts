@@ -1,3 +1,5 @@
+import { rawText } from "./raw-text.ts";
+
 /** Which version of a model: a number, a label, or (neither) the latest. Never both. */
 export interface VersionSelector {
   /** A bigint beyond 2^53 - 1, where no servable has a version. */
@@ -84,5 +86,5 @@ function percentDecode(text: string): string {
       at += 2;
     } else bytes.push(encoded[at] ?? 0);
   }
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+  return rawText(Uint8Array.from(bytes));
 }

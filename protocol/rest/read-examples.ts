@@ -45,7 +45,7 @@ function readExample(tape: JsonTape, node: number): Example {
   }
   const features = new Map<string, Feature>();
   for (const key of tape.children(node)) {
-    const name = tape.text(key);
+    const name = tape.name(key);
     features.set(name, readFeature(tape, key + NODE_WORDS, name));
   }
   return features;

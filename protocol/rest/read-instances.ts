@@ -46,7 +46,7 @@ function readObjects(document: JsonTape, instances: number, inputs: SignatureInp
     if (!isNamed(document, element)) throw new AshoreError("INVALID_ARGUMENT", `Expecting object but got list at item ${index} of input list`);
     const keys = new Set<string>();
     for (const key of document.children(element)) {
-      const name = document.text(key);
+      const name = document.name(key);
       keys.add(name);
       try {
         columns.add(document, key + NODE_WORDS, name);

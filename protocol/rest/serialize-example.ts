@@ -1,5 +1,6 @@
 import type { Tensor } from "../tensor.ts";
 import { ByteWriter } from "./byte-writer.ts";
+import { rawBytes } from "./raw-text.ts";
 import type { Example, Examples, Feature } from "./read-examples.ts";
 
 /**
@@ -22,7 +23,7 @@ function serialize(example: Example): Uint8Array {
   const entries = new ByteWriter(64);
   for (const [name, feature] of example) {
     const entry = new ByteWriter(64);
-    putField(entry, 1, new TextEncoder().encode(name));
+    putField(entry, 1, rawBytes(name));
     putField(entry, 2, serializeFeature(feature));
     putField(entries, 1, entry.finish());
   }

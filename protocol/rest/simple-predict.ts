@@ -1,19 +1,33 @@
 import { AshoreError } from "../errors.ts";
 import type { NamedTensors } from "../tensor.ts";
+import { isBase64Object } from "./base64-object.ts";
 import { ByteWriter } from "./byte-writer.ts";
+import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
 import type { SignatureInputs } from "./predict-format.ts";
 import { readNamedInputs } from "./read-predict.ts";
-import type { RequestBody } from "./request-body.ts";
+import { ROOT, type RequestBody } from "./request-body.ts";
 import { outputsOf } from "./write-output.ts";
 import { writeString } from "./write-string.ts";
 
 /**
  * The input tensors of `POST /predict`, the short form for a server with one model: `{"input": value}` (a tensor, or an
  * object with one for each input) or `{"instances": […]}`, each read as TensorFlow Serving reads `inputs` and `instances`.
+ * @param defaults the inputs that may be left out, by key; then they are not in the answer either
  * @throws INVALID_ARGUMENT, UNIMPLEMENTED
  */
-export function readSimplePredictInputs(body: RequestBody, inputs: SignatureInputs): NamedTensors {
-  return readNamedInputs(body, inputs, "input").tensors;
+export function readSimplePredictInputs(body: RequestBody, inputs: SignatureInputs, defaults: Pick<ReadonlySet<string>, "has">): NamedTensors {
+  const names = namesSent(body.document);
+  const sent = Object.entries(inputs).filter(([key]) => !defaults.has(key) || names?.has(key) === true);
+  if (sent.length === 0 && names?.size === 0) return {};
+  return readNamedInputs(body, sent.length === 0 ? inputs : Object.fromEntries(sent), "input").tensors;
+}
+
+/** The keys of the object that holds the inputs, or of the first instance; undefined where a value stands for the only input. */
+function namesSent(document: JsonTape): ReadonlySet<string> | undefined {
+  const instances = document.member(ROOT, "instances");
+  const holder = instances === undefined ? document.member(ROOT, "input") : document.kind(instances) === KIND.array ? instances + NODE_WORDS : undefined;
+  if (holder === undefined || document.kind(holder) !== KIND.object || isBase64Object(document, holder)) return undefined;
+  return new Set(Array.from(document.children(holder), (key) => document.text(key)));
 }
 
 /**
