@@ -26,7 +26,8 @@ import {
   type RestRoute,
 } from "../../protocol/rest/index.ts";
 import { isLoss, type Manager, type Servable } from "../activate/index.ts";
-import type { Clock, RunOptions, WithSignal } from "../ports.ts";
+import type { Clock, WithSignal } from "../ports.ts";
+import { computeAlone, type Compute, type ComputeOptions } from "./compute.ts";
 import { Deadlines } from "./deadlines.ts";
 import { execute } from "./execute.ts";
 import { gunzipBody } from "./request-body.ts";
@@ -42,6 +43,8 @@ export interface RestCoreOptions {
   /** Let pages of other origins in (`--rest_api_enable_cors_support`). Default false. */
   readonly cors?: boolean | undefined;
   readonly metrics?: RequestMetrics | undefined;
+  /** Default: one inference for each request. */
+  readonly compute?: Compute | undefined;
 }
 
 /** What a route leads to, before metrics and headers are added. */
@@ -55,7 +58,7 @@ interface Outcome {
 type Routed = Exclude<RestRoute, { readonly kind: "elsewhere" | "preflight" }> | { readonly kind: "simple" };
 
 /** The REST API over a manager, whatever host it is in (DESIGN section 7). */
-export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeoutMs, cors = false, metrics }: RestCoreOptions): RestCore {
+export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeoutMs, cors = false, metrics, compute = computeAlone }: RestCoreOptions): RestCore {
   const deadlines = new Deadlines(clock, timeoutMs);
   const extra = cors ? CORS_HEADERS : {};
 
@@ -107,7 +110,7 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     return run(route, request, signal, async (servable, options) => {
       const signature = signatureOf(servable.manifest, body.signatureName);
       const { format, tensors } = readPredictInputs(body, signature.def.inputs);
-      return writePredictAnswer(await execute(servable, signature, tensors, options), format);
+      return writePredictAnswer(await execute(compute, servable, signature, tensors, options), format);
     });
   }
 
@@ -119,8 +122,8 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     }
     return run({ model }, request, signal, async (servable, options) => {
       const signature = signatureOf(servable.manifest, body.signatureName);
-      const tensors = readSimplePredictInputs(body, signature.def.inputs);
-      return writeSimplePredictAnswer(await execute(servable, signature, tensors, options));
+      const tensors = readSimplePredictInputs(body, signature.def.inputs, signature.defaults);
+      return writeSimplePredictAnswer(await execute(compute, servable, signature, tensors, options));
     });
   }
 
@@ -131,7 +134,7 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
       const signature = signatureOf(servable.manifest, body.signatureName, "No signature was found with the name: %");
       if (isClassify) checkClassifySignature(signature.def);
       else checkRegressSignature(signature.def);
-      const outputs = await execute(servable, signature, { inputs: serializeExamples(sent) }, options);
+      const outputs = await execute(compute, servable, signature, { inputs: serializeExamples(sent) }, options);
       return isClassify ? writeClassifyAnswer(outputs, sent.examples.length) : writeRegressAnswer(outputs, sent.examples.length);
     });
   }
@@ -141,19 +144,18 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     selector: ModelSelector,
     { onGone }: RestRequest,
     signal: AbortSignal | undefined,
-    infer: (servable: Servable, options: RunOptions) => Promise<Uint8Array<ArrayBuffer>>,
+    infer: (servable: Servable, options: ComputeOptions) => Promise<Uint8Array<ArrayBuffer>>,
   ): Promise<Outcome> {
     const deadline = deadlines.begin(signal);
     onGone?.(deadline.cancel);
-    const options: RunOptions = { signal: deadline };
     try {
       return await withServable(
         manager,
         selector.model,
         selector,
-        async (servable) => {
+        async (servable, alone) => {
           try {
-            return success(await infer(servable, options), servable.version);
+            return success(await infer(servable, { signal: deadline, alone }), servable.version);
           } catch (thrown) {
             const error = asAshoreError(thrown);
             if (isLoss(error)) throw error;

@@ -31,7 +31,7 @@ test.each([
   ['{"input":{"b":1}}', ["a", "b"], "b [] 1"],
   ['{"instances":[1,2]}', ["b"], "a [2] 1,2"],
   ['{"instances":[{"a":1},{"a":2}]}', ["b"], "a [2] 1,2"],
-  ['{"instances":[{"b":1,"a":1}]}', ["b"], "a [1] 1; b [1] 1"],
+  ['{"instances":[{"b":1,"a":1}]}', ["b"], "b [1] 1; a [1] 1"],
 ])("%s where %o may be left out", (body, defaults, expected) => {
   expect(shown(read("a:int32,b:float", body, defaults))).toBe(expected);
 });
