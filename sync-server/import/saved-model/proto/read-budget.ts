@@ -15,7 +15,7 @@ export class ReadBudget {
   /** A field of a protobuf message or an element of a list (1), a message itself (more). @throws LIMIT_EXCEEDED */
   field(cost = 1): void {
     this.#fields -= cost;
-    if (this.#fields < 0) throw new AshoreError("LIMIT_EXCEEDED", `${this.what} has more nodes and attributes than are read (${LIMITS.savedModelFields} fields and elements).`);
+    if (this.#fields < 0) throw new AshoreError("LIMIT_EXCEEDED", `${this.what} is too large to be read: it has more than ${LIMITS.savedModelFields} fields and list elements.`);
   }
 
   /** Memory for a tensor's elements. @throws LIMIT_EXCEEDED */

@@ -32,9 +32,7 @@ export function decodeTensorProto(bytes: Uint8Array<ArrayBuffer>, what: string, 
   if (content === undefined || content.byteLength === 0) {
     return { dtype, shape, data: dtype === "string" ? typedStrings(bytes, count, budget) : typedNumbers(dtype, bytes, count, budget) };
   }
-  const data = dtype === "string" ? stringsOf(content, count)?.strings : content.byteLength === count * DTYPES[dtype].bytes ? numbersOf(dtype, content) : undefined;
-  if (data === undefined) throw new AshoreError("MODEL_MALFORMED", `${what} has ${content.byteLength} bytes, which are not ${count} elements of ${dtype}.`);
-  return { dtype, shape, data };
+  return { dtype, shape, data: dtype === "string" ? stringsOf(content, count, what).strings : numbersOf(dtype, content, count, what) };
 }
 
 function sizesOf({ dim = [], unknownRank = false }: ShapeProto, what: string): number[] {
