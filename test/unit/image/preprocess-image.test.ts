@@ -1,0 +1,19 @@
+import { describe, expect, test } from "vitest";
+import { decodeJpeg } from "../../../edge/image/decode-jpeg.ts";
+import { decodePng } from "../../../edge/image/decode-png.ts";
+import { IMAGE_CASES, imageFile, largestDifference, PIXELS, preprocessed } from "../../support/image-vectors.ts";
+
+describe("a PNG is decoded exactly", () => {
+  test.each(PIXELS)("%s", (file, pixels) => {
+    const { width, height, data } = decodePng(imageFile(file));
+    expect([width, height, Array.from(data)]).toEqual([pixels.width, pixels.height, Array.from(pixels.data)]);
+  });
+});
+
+describe("an image becomes what Pillow and NumPy make of it", () => {
+  test.each(IMAGE_CASES)("$name", ({ file, preprocess, values, tolerance }) => {
+    const bytes = imageFile(file);
+    const got = preprocessed(file.endsWith(".jpg") ? decodeJpeg(bytes) : decodePng(bytes), preprocess);
+    expect(largestDifference(got, values)).toBeLessThanOrEqual(tolerance);
+  });
+});
