@@ -35,7 +35,7 @@ export interface Trust extends Pick<Updater, "load" | "poll"> {
 
 export function createTrust({ server, ...options }: TrustOptions): Trust {
   const base = server.replace(/\/+$/, "");
-  const updater = createUpdater({ ...options, metadataUrl: `${base}/metadata`, targetsUrl: `${base}/targets` });
+  const updater = createUpdater({ ahead: true, ...options, metadataUrl: `${base}/metadata`, targetsUrl: `${base}/targets` });
   return {
     load: (given) => updater.load(given),
     poll: (given) => updater.poll(given),

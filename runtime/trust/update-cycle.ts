@@ -1,8 +1,12 @@
-import { metadataFileName, NO_FLOORS, type TrustedSet } from "../../protocol/tuf/index.ts";
+import { metadataFileName, NO_FLOORS, type MetaFile, type TrustedSet } from "../../protocol/tuf/index.ts";
+import type { AheadSource } from "./ahead-source.ts";
 import { walkRootChain, type RootChain, type RootChainOptions } from "./root-chain.ts";
 import { floorsOf, keysOf, keysRotated, readSeen, seenOf, writeSeen } from "./seen.ts";
 
-export type CycleOptions = RootChainOptions;
+export interface CycleOptions extends RootChainOptions {
+  /** Told of the roles that the snapshot names anew, before the first of them is asked for. */
+  readonly expect?: AheadSource["expect"] | undefined;
+}
 
 /**
  * The whole workflow of The Update Framework (5.1-5.6, the top-level targets). Each role's raw bytes are stored as soon as
@@ -34,6 +38,7 @@ export async function updateCycle(options: CycleOptions): Promise<RootChain> {
     await store.write(metadataFileName("timestamp"), timestamp); // 5.4.5
   }
 
+  const before = set.floors.roles;
   const storedSnapshot = await store.read(metadataFileName("snapshot"));
   if (storedSnapshot === undefined || !(await set.loadSnapshot(storedSnapshot))) {
     const snapshot = await source.role("snapshot", snapshotFile(set), root.consistentSnapshot, { signal }); // 5.3.12, 5.5.1
@@ -42,6 +47,7 @@ export async function updateCycle(options: CycleOptions): Promise<RootChain> {
     await store.write(metadataFileName("snapshot"), snapshot); // 5.5.7
   }
 
+  options.expect?.(changedRoles(set, before), root.consistentSnapshot, { signal });
   await ensureRole(set, "targets", "root", options);
   await remember(now);
   return chain;
@@ -55,6 +61,11 @@ export async function ensureRole(set: TrustedSet, role: string, delegator: strin
   const bytes = await source.role(role, set.roleFile(role), set.root.signed.consistentSnapshot, { signal }); // 5.3.12, 5.6.1
   await set.updateTargets(bytes, role, delegator);
   await store.write(name, bytes); // 5.6.6
+}
+
+/** Listed by the snapshot in another version than was seen before. */
+function changedRoles(set: TrustedSet, before: ReadonlyMap<string, number>): ReadonlyMap<string, MetaFile> {
+  return new Map([...set.floors.roles].filter(([role, version]) => before.get(role) !== version).map(([role]) => [role, set.roleFile(role)]));
 }
 
 function snapshotFile(set: TrustedSet) {

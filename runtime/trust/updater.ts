@@ -3,8 +3,9 @@ import type { Digest } from "../../protocol/digest.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { checkTarget, consistentTargetPath, findTarget, listTargets, metadataFileName, type FoundTarget, type LoadRole, type TargetFile, type TrustedSet } from "../../protocol/tuf/index.ts";
 import type { Clock, FetchPort, RecordStore, WithSignal } from "../ports.ts";
+import { aheadSource, type AheadSource } from "./ahead-source.ts";
 import { download } from "./download.ts";
-import { createMetadataSource, type MetadataSource } from "./metadata-source.ts";
+import { createMetadataSource } from "./metadata-source.ts";
 import { restoreCurrent, restoreOffline } from "./restore.ts";
 import { readSeen } from "./seen.ts";
 import { ensureRole, updateCycle } from "./update-cycle.ts";
@@ -20,6 +21,11 @@ export interface UpdaterOptions {
   readonly store: RecordStore;
   /** Root metadata that was shipped with the program; without it the repository's first root is pinned (trust on first use). */
   readonly root?: Uint8Array<ArrayBuffer> | undefined;
+  /**
+   * Fetch the roles that a snapshot names anew beside each other, before it is known which of them are needed. Default false: each
+   * when it is needed, which asks a repository for nothing in vain.
+   */
+  readonly ahead?: boolean | undefined;
   /**
    * Awaited before trust moves to another root: what came from the old chain (bindings, floors, highest-served) is to be
    * dropped durably here. May be called again for the same reset after a crash.
@@ -87,14 +93,14 @@ interface Current {
 class StoringUpdater implements Updater {
   readonly #options: UpdaterOptions;
   readonly #metadataUrl: string;
-  readonly #source: MetadataSource;
+  readonly #source: AheadSource;
   #current: Current | undefined;
   #polls: Promise<unknown> = Promise.resolve();
 
   constructor(options: UpdaterOptions) {
     this.#options = options;
     this.#metadataUrl = withoutSlash(options.metadataUrl);
-    this.#source = createMetadataSource({ url: this.#metadataUrl, fetch: options.fetch, clock: options.clock });
+    this.#source = aheadSource(createMetadataSource({ url: this.#metadataUrl, fetch: options.fetch, clock: options.clock }));
   }
 
   async load({ signal }: WithSignal = {}): Promise<TrustedVersions | undefined> {
@@ -134,7 +140,7 @@ class StoringUpdater implements Updater {
       this.#current = { set: steady, offline: false };
       return news(before, versionsOf(steady), false);
     }
-    const { set, trustReset, pinned } = await updateCycle({ source: this.#source, store, now, shipped, onTrustReset, signal });
+    const { set, trustReset, pinned } = await updateCycle({ source: this.#source, store, now, shipped, onTrustReset, signal, expect: this.#options.ahead === true ? this.#source.expect : undefined });
     this.#current = { set, offline: false };
     return { ...news(before, versionsOf(set), trustReset), ...(pinned !== undefined && { pinned }) };
   }

@@ -21,6 +21,8 @@ async function device(options: { readonly shipped?: boolean; readonly onTrustRes
 }
 
 const MANIFEST = "models/digits/3/manifest.json";
+/** What a snapshot of the test repository names, as it is asked for. */
+const ROLES = ["metadata/1.targets.json", "metadata/2.publisher.json", "metadata/2.serving.json"];
 
 describe("a whole update", () => {
   test("asks in the order of the workflow, stores each role once it is proved, and finds targets through delegations", async () => {
@@ -31,7 +33,7 @@ describe("a whole update", () => {
     const news = await trust.poll();
     expect(news).toMatchObject({ changed: true, trustReset: false, versions: { root: 1, timestamp: 2, snapshot: 2, targets: 1 } });
     expect(news.pinned).toBe(`sha256:${sha256(repository.file("root", 1))}`);
-    expect(repository.requests).toEqual(["metadata/1.root.json", "metadata/2.root.json", "metadata/timestamp.json", "metadata/2.snapshot.json", "metadata/1.targets.json"]);
+    expect(repository.requests).toEqual(["metadata/1.root.json", "metadata/2.root.json", "metadata/timestamp.json", "metadata/2.snapshot.json", ...ROLES]);
     const found = await trust.find(MANIFEST);
     expect(found).toEqual({ path: MANIFEST, sha256: sha256(bytes), length: bytes.length, custom: { minVersion: 2 }, role: "publisher", roleVersion: 2 });
     expect(await trust.find("models/digits/4/manifest.json")).toBeUndefined();
@@ -41,6 +43,24 @@ describe("a whole update", () => {
     expect((await trust.list("serving/")).map(({ path, role }) => [path, role])).toEqual([["serving/digits.json", "serving"]]);
     expect((await trust.list("models/digits/")).map(({ path }) => path)).toEqual([MANIFEST]);
     expect(await trust.list("models/other/")).toEqual([]);
+  });
+
+  test("asks for the roles that a snapshot names anew beside each other, and for none of them twice", async () => {
+    const { repository, trust } = await device();
+    let together: () => void = () => undefined;
+    const all = new Promise<void>((resolve) => (together = resolve));
+    const waiting = new Set<string>();
+    repository.fault = (path) => {
+      if (!/^metadata\/\d+\.(targets|publisher|serving)\.json$/.test(path)) return undefined;
+      waiting.add(path);
+      if (waiting.size === 3) together();
+      // None is answered before all were asked for.
+      return all.then(() => new Response(repository.files.get(path)));
+    };
+    await trust.poll();
+    await trust.find("serving/digits.json");
+    await trust.find(MANIFEST);
+    expect(repository.requests.filter((path) => waiting.has(path))).toHaveLength(3);
   });
 
   test("a shipped root needs no first one from the server", async () => {
