@@ -46,6 +46,25 @@ test("the first page loads, proves and runs a model on webgpu, whose kernels are
   expect(site.count("/v1")).toBe(0);
 });
 
+test.each<{ first: Backend; flags: string[] }>([{ first: "cpu", flags: [] }, { first: "webgpu", flags: WEBGPU }])("wasm, tried while the page is idle, takes over from a slower $first, and no request fails meanwhile", async ({ first, flags }) => {
+  app = await openApp({ deep: (folder) => writeDeepModel(folder, { layers: 4, width: 256, seed: 7 }) }, { flags });
+  const { page, site } = app;
+  await act(page, "connect", { server: site.url, models: ["deep"], backends: [first, "wasm"] });
+  expect(await act(page, "ready", "deep")).toHaveProperty("ok");
+  const ask = async (): Promise<{ readonly backend: string | undefined; readonly y: unknown }> => {
+    const answer = await act(page, "predictFilled", "deep", "x", [1, 256], 0.5);
+    if (!("ok" in answer)) throw new Error(JSON.stringify(answer));
+    return { backend: answer.ok.backend, y: answer.ok.outputs };
+  };
+  const before = await ask();
+  expect(before.backend).toBe(first);
+  let after = before;
+  while (after.backend === first) after = await ask();
+  expect(after.backend).toBe("wasm");
+  expect(Object.values(after.y as Record<string, number[]>)[0]?.[0]).toBeCloseTo(Object.values(before.y as Record<string, number[]>)[0]?.[0] ?? Number.NaN, 3);
+  expect(site.count("/v1")).toBe(0);
+});
+
 test("a backend that the device lacks is an error that names it, and nothing answers", async () => {
   app = await openApp({ line: (folder) => writeLinearModel(folder, 2, 0.5) });
   const { page, site } = app;
