@@ -1,9 +1,11 @@
 import * as v from "valibot";
+import { classesSchema } from "./classes.ts";
 import { descriptorSchema, digestSchema, sizeSchema } from "./descriptor.ts";
 import { isDType, type DType } from "./dtype.ts";
 import { AshoreError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { isModelName, isVersion, type ModelName, type Version } from "./names.ts";
+import { preprocessSchema } from "./preprocess.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 export const CODECS = ["identity", "gzip", "planes+gzip", "delta+planes+gzip"] as const;
@@ -91,6 +93,16 @@ const selfTestSchema = v.object({
 });
 export type SelfTest = v.InferOutput<typeof selfTestSchema>;
 
+/**
+ * A request to replay before a version answers: tensors by the signature def's input keys, as in {@link SmallTensor} but of any
+ * size.
+ */
+export const warmUpRecordSchema = v.object({
+  signatureDef: v.string(),
+  inputs: v.record(v.string(), v.object({ shape: v.array(sizeSchema), values: v.array(v.unknown()) })),
+});
+export type WarmUpRecord = v.InferOutput<typeof warmUpRecordSchema>;
+
 const backendSchema = v.picklist(["webgpu", "wasm", "cpu"]);
 export type Backend = v.InferOutput<typeof backendSchema>;
 
@@ -118,9 +130,14 @@ const manifestSchema = v.object({
   version: v.custom<Version>(isVersion, "must be a version"),
   created: v.pipe(v.string(), v.isoTimestamp()),
   signatureDefs: v.record(v.string(), signatureDefSchema),
+  /** How an image becomes an input, by input key: that of every signature def which has one of that name that takes numbers. */
+  preprocess: v.optional(v.record(v.string(), preprocessSchema)),
+  /** What the scores of an output are called, in every signature def that has it. */
+  classes: v.optional(classesSchema),
   assets: v.array(v.object({ path: assetPathSchema, blob: encodedBlobSchema })),
   selfTest: v.nullable(selfTestSchema),
-  warmup: v.array(v.unknown()),
+  /** In the order of replaying; an entry with `asset`, the path of one, stands for the list of records that it holds. */
+  warmup: v.pipe(v.array(v.union([warmUpRecordSchema, v.object({ asset: assetPathSchema })])), v.maxLength(LIMITS.warmUpRecords)),
   variants: v.pipe(v.array(variantSchema), v.minLength(1), v.maxLength(16)),
 });
 export type Manifest = v.InferOutput<typeof manifestSchema>;

@@ -1,7 +1,9 @@
 import { AshoreError } from "../../protocol/errors.ts";
+import { applyServing } from "./apply-serving.ts";
 import { detectFormat } from "./detect-format.ts";
 import type { ImportedGraph, ImportedModel, ImportOptions } from "./imported-model.ts";
 import { importSavedModel } from "./saved-model/import-saved-model.ts";
+import { readServing } from "./serving-json.ts";
 import { openSourceFolder, type SourceFolder } from "./source-folder.ts";
 import { importTfjsGraphModel } from "./tfjs-graph-model.ts";
 
@@ -13,7 +15,8 @@ import { importTfjsGraphModel } from "./tfjs-graph-model.ts";
 export async function importModel(folder: string, options: ImportOptions = {}): Promise<ImportedModel> {
   const source = openSourceFolder(folder, options);
   const imported = await importGraph(source, options);
-  return { ...imported, sourceDigest: source.digest() };
+  const serving = await readServing(source, options.serving);
+  return { ...imported, ...(serving && applyServing(serving, imported.signatureDefs)), sourceDigest: source.digest() };
 }
 
 async function importGraph(source: SourceFolder, options: ImportOptions): Promise<ImportedGraph> {

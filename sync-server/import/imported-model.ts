@@ -1,4 +1,6 @@
+import type { NamedClasses } from "../../protocol/classes.ts";
 import type { Backend, SignatureDef } from "../../protocol/manifest.ts";
+import type { Preprocess } from "../../protocol/preprocess.ts";
 import type { IndexedTensor } from "../../protocol/tensor-index.ts";
 import type { WithSignal } from "../ports.ts";
 import type { StageReport } from "./graph/graph.ts";
@@ -10,6 +12,8 @@ export interface ImportOptions extends WithSignal {
   readonly savedModelTags?: readonly string[] | undefined;
   /** Whether to fold constants and fuse operations. Default true. */
   readonly optimise?: boolean | undefined;
+  /** The serving.json to take, in place of that in the folder. */
+  readonly serving?: string | undefined;
 }
 
 /** A weight as TF.js stores it: quantised bytes stay quantised. */
@@ -36,6 +40,10 @@ export interface ImportedModel {
   /** What each stage of the import did, in order. */
   readonly stages?: readonly StageReport[];
   readonly assets: readonly { readonly path: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
+  /** How images become inputs, by input key. */
+  readonly preprocess?: Readonly<Record<string, Preprocess>>;
+  /** What the scores of an output are called. */
+  readonly classes?: NamedClasses;
   /**
    * What the version was made of: SHA-256, hexadecimal, over the sorted relative paths and SHA-256 of the files that the model
    * consists of (others in the folder do not count).

@@ -8,21 +8,28 @@ import type { WithSignal } from "../ports.ts";
 export interface SourceFolder {
   readonly path: string;
   /** @throws MODEL_INCOMPLETE where the file is missing, LIMIT_EXCEEDED where it has more than `limit` bytes, MODEL_MALFORMED for a path that leads outside */
-  read(path: string, limit: number): Promise<Uint8Array<ArrayBuffer>>;
+  read(path: string, limit: number, elsewhere?: Elsewhere): Promise<Uint8Array<ArrayBuffer>>;
   /** SHA-256, hexadecimal, over the sorted paths and SHA-256 of everything that was read. */
   digest(): string;
+}
+
+/** A file that belongs to the version though it does not lie in its folder. */
+export interface Elsewhere {
+  readonly folder?: string | undefined;
+  /** The path that it counts under. Default: its own. */
+  readonly as?: string | undefined;
 }
 
 export function openSourceFolder(folder: string, { signal }: WithSignal = {}): SourceFolder {
   const hashes = new Map<string, string>();
   return {
     path: folder,
-    async read(path, limit) {
+    async read(path, limit, { folder: from = folder, as = path } = {}) {
       if (!staysInside(path)) {
-        throw new AshoreError("MODEL_MALFORMED", `${folder} names the file ${JSON.stringify(path)}, which leads outside of its folder; a model's files are named by relative paths without "..".`);
+        throw new AshoreError("MODEL_MALFORMED", `${from} names the file ${JSON.stringify(path)}, which leads outside of its folder; a model's files are named by relative paths without "..".`);
       }
-      const bytes = await readWhole(join(folder, path), path, folder, limit, signal);
-      hashes.set(path, createHash("sha256").update(bytes).digest("hex"));
+      const bytes = await readWhole(join(from, path), path, from, limit, signal);
+      hashes.set(as, createHash("sha256").update(bytes).digest("hex"));
       return bytes;
     },
     digest() {

@@ -9,6 +9,7 @@ import type { ImportedModel } from "../import/index.ts";
 import { cutShards } from "./cut-shards.ts";
 import { encodeBlob } from "./encode.ts";
 import { fitManifest } from "./fit-manifest.ts";
+import { placeClasses } from "./place-classes.ts";
 import { shardBytesFor } from "./plan.ts";
 import { makeSelfTest } from "./self-test.ts";
 
@@ -49,7 +50,8 @@ export interface BuiltVersion {
  */
 export async function buildVersion(imported: ImportedModel, ports: BuildPorts, options: BuildOptions): Promise<BuiltVersion> {
   const { signal, onProgress, model, version } = options;
-  const { graph, tensors, signatureDefs, assets } = imported;
+  const { graph, tensors, signatureDefs, preprocess } = imported;
+  const { classes, assets } = placeClasses(imported);
   const { index, shards } = cutShards(tensors, shardBytesFor(tensors.map(({ width, bytes }) => ({ width, size: bytes.byteLength }))));
   const totalBytes = shards.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
   const signatureDef = signatureDefs["serving_default"];
@@ -83,6 +85,8 @@ export async function buildVersion(imported: ImportedModel, ports: BuildPorts, o
     version,
     created: new Date(ports.clock.now()).toISOString(),
     signatureDefs: { ...signatureDefs },
+    ...(preprocess && { preprocess: { ...preprocess } }),
+    ...(classes && { classes }),
     assets: assetBlobs,
     selfTest,
     warmup: [],

@@ -28,6 +28,8 @@ export interface PublishRequest {
   readonly settings?: ServingSettings | undefined;
   /** Whether the source lies in a watched repository: then the version goes when its folder goes. Default false. */
   readonly fromRepository?: boolean | undefined;
+  /** The serving.json to publish with it, in place of that in the folder (docs/guides/preprocess.md). */
+  readonly serving?: string | undefined;
   /** Publish a model that answers NaN to finite inputs. Default false. */
   readonly allowNonFinite?: boolean | undefined;
 }
@@ -63,7 +65,7 @@ async function publish(request: PublishRequest, ports: PublishPorts, options: Pu
   const { model, version, minVersion, settings, fromRepository = false } = request;
   assertMinVersion(model, version, minVersion);
   options.onProgress?.({ phase: "import", bytes: 0, totalBytes: 0 });
-  const imported = await importModel(request.source, options);
+  const imported = await importModel(request.source, { ...options, serving: request.serving });
   const path = manifestPath(model, version);
   const { sourceDigest } = imported;
   const boundIn = (state: SignedState) => boundTarget(state.roles.get(publisherRole(state, model))?.targets.get(path), { model, version, sourceDigest });

@@ -115,3 +115,17 @@ export async function writeHeavyModel(folder: string, { layers, width, rows, see
   nodes.push(mean("y", last, "first", true));
   await writeModel(folder, nodes, weights, signature([-1], [1, width]));
 }
+
+/** Images of `shape` in, the same images out as `pixels`, and the mean of each of their channels as `scores`. */
+export async function writeColorModel(folder: string, shape: readonly number[] = [-1, 4, 6, 3]): Promise<void> {
+  const axes: Weight = { name: "axes", shape: [2], data: Int32Array.of(1, 2) };
+  const nodes = [
+    placeholder("image", shape),
+    constant(axes),
+    { name: "pixels", op: "Identity", input: ["image"], attr: T_FLOAT },
+    { name: "scores", op: "Mean", input: ["image", "axes"], attr: { ...T_FLOAT, Tidx: { type: "DT_INT32" }, keep_dims: { b: false } } },
+  ];
+  const info = (name: string, sizes: readonly number[]): object => ({ name: `${name}:0`, dtype: "DT_FLOAT", tensorShape: { dim: sizes.map((size) => ({ size: String(size) })) } });
+  const [batch = -1, , , channels = -1] = shape;
+  await writeModel(folder, nodes, [axes], { inputs: { image: info("image", shape) }, outputs: { pixels: info("pixels", shape), scores: info("scores", [batch, channels]) } });
+}
