@@ -1,3 +1,5 @@
+import { AshoreError } from "./errors.ts";
+
 /**
  * How requests are put together into batches (tensorflow_serving/config and session_bundle_config.proto's
  * `BatchingParameters`; defaults are TensorFlow Serving's).
@@ -26,3 +28,21 @@ export const DEFAULT_BATCHING: BatchingParameters = {
   padVariableLengthInputs: false,
   enableLargeBatchSplitting: false,
 };
+
+/**
+ * Refuses parameters that make no sense together.
+ * @throws CONFIG_INVALID
+ */
+export function checkBatchingParameters({ maxBatchSize, batchTimeoutMicros, maxEnqueuedBatches, allowedBatchSizes, maxExecutionBatchSize = maxBatchSize }: BatchingParameters): void {
+  const sizes = allowedBatchSizes ?? [];
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value > 0;
+  if (![maxBatchSize, maxEnqueuedBatches, maxExecutionBatchSize, ...sizes].every(isCount)) throw invalid("sizes and counts are whole numbers from 1");
+  if (!(batchTimeoutMicros >= 0)) throw invalid(`batchTimeoutMicros is ${batchTimeoutMicros}`);
+  if (maxExecutionBatchSize > maxBatchSize) throw invalid(`maxExecutionBatchSize ${maxExecutionBatchSize} is more than maxBatchSize ${maxBatchSize}`);
+  if (sizes.some((size, at) => at > 0 && size <= (sizes[at - 1] ?? 0))) throw invalid("allowedBatchSizes do not ascend");
+  if (sizes.length > 0 && sizes.at(-1) !== maxBatchSize) throw invalid(`the last of allowedBatchSizes must be maxBatchSize ${maxBatchSize}`);
+}
+
+function invalid(why: string): AshoreError {
+  return new AshoreError("CONFIG_INVALID", `These batching parameters cannot be: ${why}.`);
+}

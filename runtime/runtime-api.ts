@@ -3,7 +3,7 @@ import type { ModelName } from "../protocol/names.ts";
 import type { VersionStatus } from "../protocol/states.ts";
 import type { TransitionPolicy } from "./activate/index.ts";
 import type { Ports, RuntimeEvent, WithSignal } from "./ports.ts";
-import type { PredictAnswer, PredictRequest, RequestMetrics, RestCore } from "./predict/index.ts";
+import type { Batching, PredictAnswer, PredictRequest, RequestMetrics, RestCore } from "./predict/index.ts";
 import type { Trust } from "./trust/index.ts";
 
 export interface RuntimeOptions {
@@ -28,6 +28,8 @@ export interface RuntimeOptions {
   /** Let pages of other origins call the REST API. Default false. */
   readonly cors?: boolean | undefined;
   readonly metrics?: RequestMetrics | undefined;
+  /** Puts requests together (`createBatching`). Default: one inference for each. */
+  readonly batching?: Batching | undefined;
   /** Default: the last good version answers until its successor does. */
   readonly policy?: TransitionPolicy | undefined;
   /** Another trust than the server's TUF metadata; for tests. */

@@ -1,3 +1,5 @@
+export { createBatching, type BatchingMetrics } from "./batching/index.ts";
+export type { Batching } from "./compute.ts";
 export { toFetchHandler } from "./fetch-handler.ts";
 export type { Nested } from "./nested.ts";
 export { predict, type PredictAnswer, type PredictRequest } from "./predict.ts";

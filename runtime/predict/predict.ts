@@ -4,6 +4,7 @@ import type { Version } from "../../protocol/names.ts";
 import { elementCount, type NamedTensors, type Tensor } from "../../protocol/tensor.ts";
 import type { Manager, Selector } from "../activate/index.ts";
 import type { WithSignal } from "../ports.ts";
+import { computeAlone, type Compute } from "./compute.ts";
 import { execute } from "./execute.ts";
 import { tensorOfNested, type Nested } from "./nested.ts";
 import { signatureOf, type Signature } from "./signature.ts";
@@ -15,6 +16,11 @@ export interface PredictRequest extends Selector {
   readonly signatureDef?: string | undefined;
   /** By the signature def's input keys: tensors of its dtypes, or nested arrays. One that has a default may be left out. */
   readonly inputs: Readonly<Record<string, Tensor | Nested>>;
+}
+
+export interface PredictOptions extends WithSignal {
+  /** What puts requests together. Default: one inference for each. */
+  readonly batching?: Compute | undefined;
 }
 
 export interface PredictAnswer {
@@ -29,17 +35,17 @@ export interface PredictAnswer {
  * @throws NOT_FOUND, UNAVAILABLE, VERSION_BLOCKED (the version), INVALID_ARGUMENT (label, signature def, inputs), UNIMPLEMENTED
  * (a dtype that the engine cannot compute), ENGINE_CRASHED, CANCELLED, DEADLINE_EXCEEDED
  */
-export function predict(manager: Manager, request: PredictRequest, options: WithSignal = {}): Promise<PredictAnswer> {
+export function predict(manager: Manager, request: PredictRequest, { signal, batching: compute = computeAlone }: PredictOptions = {}): Promise<PredictAnswer> {
   return withServable(
     manager,
     request.model,
     request,
-    async (servable) => {
+    async (servable, alone) => {
       const signature = signatureOf(servable.manifest, request.signatureDef);
-      const outputs = await execute(servable, signature, tensorsOf(request.inputs, signature), options);
+      const outputs = await execute(compute, servable, signature, tensorsOf(request.inputs, signature), { signal, alone });
       return { outputs, version: servable.version, backend: servable.backend };
     },
-    options,
+    { signal },
   );
 }
 

@@ -43,8 +43,8 @@ export interface RestCoreOptions {
   /** Let pages of other origins in (`--rest_api_enable_cors_support`). Default false. */
   readonly cors?: boolean | undefined;
   readonly metrics?: RequestMetrics | undefined;
-  /** Default: one inference for each request. */
-  readonly compute?: Compute | undefined;
+  /** What puts requests together. Default: one inference for each. */
+  readonly batching?: Compute | undefined;
 }
 
 /** What a route leads to, before metrics and headers are added. */
@@ -58,7 +58,7 @@ interface Outcome {
 type Routed = Exclude<RestRoute, { readonly kind: "elsewhere" | "preflight" }> | { readonly kind: "simple" };
 
 /** The REST API over a manager, whatever host it is in (DESIGN section 7). */
-export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeoutMs, cors = false, metrics, compute = computeAlone }: RestCoreOptions): RestCore {
+export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeoutMs, cors = false, metrics, batching: compute = computeAlone }: RestCoreOptions): RestCore {
   const deadlines = new Deadlines(clock, timeoutMs);
   const extra = cors ? CORS_HEADERS : {};
 

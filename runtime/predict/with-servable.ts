@@ -4,14 +4,14 @@ import type { WithSignal } from "../ports.ts";
 
 /**
  * Pins the version that a request asks for while `use` runs; waits for it at a start, and while it moves to another place. If its engine dies meanwhile, the request is tried once more, on
- * the version as it is loaded again or on the one that answers instead: inference is pure, so nothing happens twice.
+ * the version as it is loaded again or on the one that answers instead: inference is pure, so nothing happens twice. `use` is told that it is `again`.
  * @throws what `Manager.acquire` and `use` throw; ENGINE_CRASHED or ENGINE_GONE if the second engine dies too
  */
-export async function withServable<T>(manager: Manager, model: string, selector: Selector, use: (servable: Servable) => Promise<T>, options: WithSignal = {}): Promise<T> {
+export async function withServable<T>(manager: Manager, model: string, selector: Selector, use: (servable: Servable, again: boolean) => Promise<T>, options: WithSignal = {}): Promise<T> {
   const handle = manager.waitsFor(model) ? await manager.available(model, selector, options) : manager.acquire(model, selector);
   const { servable } = handle;
   try {
-    return await use(servable);
+    return await use(servable, false);
   } catch (thrown) {
     const error = asAshoreError(thrown);
     if (!isLoss(error)) throw error;
@@ -21,7 +21,7 @@ export async function withServable<T>(manager: Manager, model: string, selector:
   }
   const second = await manager.available(model, selector, options);
   try {
-    return await use(second.servable);
+    return await use(second.servable, true);
   } finally {
     second.release();
   }

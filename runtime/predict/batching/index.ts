@@ -1,0 +1,2 @@
+export { createBatching } from "./create-batching.ts";
+export type { BatchingMetrics } from "./metrics.ts";
