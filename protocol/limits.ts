@@ -110,6 +110,8 @@ export const LIMITS = {
   siteLoadMs: 5_000,
   /** Models that pages of one scope may ask for together. */
   modelsPerScope: 256,
+  /** How long a page that is kept waits for the network to say something newer. */
+  siteNetworkMs: 4_000,
   /** What a page may have the prebuilt worker keep of its own site. */
   siteEntries: 512,
   siteBytes: 64 * MIB,

@@ -1,3 +1,4 @@
+import { browserClock } from "../browser/browser-clock.ts";
 import { SiteCache } from "./site-cache.ts";
 import { startWorker } from "./worker.ts";
 
@@ -13,7 +14,7 @@ const root = self.__ASHORE__?.root;
 startWorker(self, {
   root: root === undefined ? undefined : Uint8Array.from(atob(root), (letter) => letter.charCodeAt(0)),
   routes: "race-network-and-fetch-handler",
-  site: new SiteCache({ caches, name: `ashore-site:${scope}`, origin: self.location.origin, fetch: (request) => fetch(request) }),
+  site: new SiteCache({ caches, name: `ashore-site:${scope}`, origin: self.location.origin, fetch: (request) => fetch(request), clock: browserClock }),
 });
 
 self.addEventListener("install", (event) => {

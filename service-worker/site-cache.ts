@@ -1,5 +1,6 @@
+import { within } from "../browser/within.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { WithSignal } from "../runtime/ports.ts";
+import type { Clock, WithSignal } from "../runtime/ports.ts";
 import { isKeepable, mayKeep, SITE_LIMITS, sitePlan, toEvict, type SiteLimits } from "./site-plan.ts";
 
 export interface SiteCacheOptions {
@@ -7,6 +8,7 @@ export interface SiteCacheOptions {
   readonly name: string;
   readonly origin: string;
   readonly fetch: (request: Request) => Promise<Response>;
+  readonly clock: Clock;
   readonly limits?: SiteLimits | undefined;
 }
 
@@ -26,13 +28,24 @@ export class SiteCache {
   }
 
   /**
-   * Network first. `after` gets what goes on after the answer, for the event's `waitUntil`.
+   * Network first, and for LIMITS.siteNetworkMs alone where something is kept: on a network that hangs a page comes from here, and
+   * what the network has to say at last is kept for the next time. `after` gets what goes on after the answer, for the event's `waitUntil`.
    * @throws as `fetch` does, where the network fails and nothing is kept
    */
   async respond(request: Request, after: (work: Promise<unknown>) => void): Promise<Response> {
+    const asked = this.#options.fetch(request);
+    // A failure is an answer too.
+    const isAnswered = await within(LIMITS.siteNetworkMs, asked, this.#options.clock).catch(() => true);
+    if (!isAnswered) {
+      const kept = await this.#match(request.url);
+      if (kept !== undefined) {
+        after(asked.then((late) => (mayKeep(late) ? this.#refresh(request, late) : undefined), () => undefined));
+        return kept;
+      }
+    }
     let response: Response;
     try {
-      response = await this.#options.fetch(request);
+      response = await asked;
     } catch (thrown) {
       const kept = await this.#match(request.url);
       if (kept === undefined) throw thrown;

@@ -35,6 +35,23 @@ test("pages and their parts come from the network while it is there, and from th
   expect(seen).toEqual(["page 1", "script", "page 2", "page 2", "script", "TypeError"]);
 });
 
+test("on a network that hangs, what is kept is shown, and what comes at last is kept; what is not kept is waited for", async () => {
+  const seen = await run(`
+    probe.serve({ "/": { body: "old" } });
+    await probe.ask("/", "document");
+    probe.serve({ "/": { body: "new" }, "/other": { body: "other" } });
+    probe.hang();
+    const asked = [probe.ask("/", "document"), probe.ask("/other", "document")];
+    probe.wait();
+    await probe.kept();
+    probe.release();
+    const first = await Promise.all(asked);
+    probe.serve(undefined);
+    return [...first, await probe.ask("/", "document")];
+  `);
+  expect(seen).toEqual(["old", "other", "new"]);
+});
+
 test("what scripts fetch is kept only where the page asked for it, and then kept fresh", async () => {
   const seen = await run(`
     probe.serve({ "/me.json": { body: "secret" }, "/words.json": { body: "old" } });

@@ -11,6 +11,11 @@ interface Served {
 export interface SiteProbe {
   /** What the network has; undefined: there is none. */
   serve(files: Readonly<Record<string, Served>> | undefined): void;
+  /** The network hangs from now on: it answers when `release` is called. */
+  hang(): void;
+  release(): void;
+  /** The clock runs past every wait that is under way. */
+  wait(): void;
   /** As after the worker was stopped. */
   revive(): void;
   keep(paths: readonly string[]): Promise<number>;
@@ -23,13 +28,25 @@ export interface SiteProbe {
 export async function openProbe(limits: { readonly most: number; readonly mostBytes: number }): Promise<SiteProbe> {
   const name = `site-probe:${crypto.randomUUID()}`;
   let network: Readonly<Record<string, Served>> | undefined = {};
+  let held: Promise<void> | undefined;
+  let release: () => void = () => undefined;
+  const waits = new Set<() => void>();
   const open = (): SiteCache =>
     new SiteCache({
       caches,
       name,
       origin: location.origin,
       limits,
+      clock: {
+        now: () => 0,
+        sleep: (_ms, { signal } = {}) =>
+          new Promise((resolve, reject) => {
+            waits.add(resolve);
+            signal?.addEventListener("abort", () => reject(signal.reason as Error));
+          }),
+      },
       fetch: async ({ url }) => {
+        await held;
         const file = network?.[new URL(url).pathname];
         if (network === undefined) throw new TypeError("Failed to fetch");
         return new Response(file?.body ?? "", { status: file === undefined ? 404 : (file.status ?? 200), headers: file?.headers ?? {} });
@@ -39,6 +56,14 @@ export async function openProbe(limits: { readonly most: number; readonly mostBy
   const absolute = (path: string): string => new URL(path, location.origin).href;
   return {
     serve: (files) => void (network = files),
+    hang: () => void (held = new Promise((resolve) => (release = resolve))),
+    release: () => {
+      held = undefined;
+      release();
+    },
+    wait: () => {
+      for (const resolve of waits) resolve();
+    },
     revive: () => void (site = open()),
     keep: (paths) => site.keep(paths.map(absolute)),
     ask: async (path, destination = "") => {
