@@ -2,9 +2,10 @@ import * as v from "valibot";
 import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { parseGraphFile } from "../../protocol/graph.ts";
-import { schemaError } from "../../protocol/manifest.ts";
+import { schemaError, type SignatureDef } from "../../protocol/manifest.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
-import { printGraph } from "./graph/print-graph.ts";
+import { optimiseGraph, type Keep } from "./graph/optimise-graph.ts";
+import { printGraph, type GraphParts } from "./graph/print-graph.ts";
 import { readGraphFile } from "./graph/read-graph-file.ts";
 import type { ImportedGraph, ImportOptions } from "./imported-model.ts";
 import { signatureDefsOf, signatureSchema, type Signature } from "./signature-defs.ts";
@@ -41,7 +42,18 @@ export async function importTfjsGraphModel(source: SourceFolder, options: Import
   if (options.unsupportedOps !== "accept") refuseUnsupportedOps(file, what);
   const signatureDefs = signatureDefsOf(signature, file.modelTopology, what);
   const parts = readGraphFile(file, await readWeights(weightsManifest, source), what);
-  return { ...printGraph(parts), signatureDefs, assets: [] };
+  const stages = options.optimise === false ? [] : optimiseGraph(parts.graph, keptTensors(parts, signatureDefs));
+  return { ...printGraph(parts), signatureDefs, stages, assets: [] };
+}
+
+/** What clients feed and fetch, and the handles that the initializer feeds. */
+function keptTensors({ signature }: GraphParts, signatureDefs: Readonly<Record<string, SignatureDef>>): Keep {
+  const defs = Object.values(signatureDefs);
+  const captured = [...Object.values(signature?.inputs ?? {}), ...Object.values(signature?.outputs ?? {})].flatMap(({ name }) => name ?? []);
+  return {
+    feeds: [...captured, ...defs.flatMap(({ inputs }) => Object.values(inputs).map(({ name }) => name))],
+    fetches: defs.flatMap(({ outputs }) => Object.values(outputs).map(({ name }) => name)),
+  };
 }
 
 /** model.json's graph without what only people and the import read. */

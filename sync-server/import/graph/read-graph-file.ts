@@ -6,6 +6,8 @@ import type { ImportedTensor } from "../imported-model.ts";
 import type { AttrValue, Attrs, ShapeProto } from "./attrs.ts";
 import type { Graph, GraphFunction, GraphNode } from "./graph.ts";
 import type { GraphParts } from "./print-graph.ts";
+import { referTo } from "./references.ts";
+import { firstOutput } from "../saved-model/op-outputs.ts";
 
 /**
  * A TF.js graph model as the import's graph, with what stands beside it. Nothing that TF.js reads is lost: weights keep the bytes
@@ -38,40 +40,19 @@ function readTopology(nodes: readonly JsonNode[], library: Library, weights: Rea
 }
 
 function readNodes(nodes: readonly JsonNode[], what: string): GraphNode[] {
-  const ops = new Map(nodes.map(({ name, op }) => [name, op]));
-  return nodes.map(({ name, op, input = [], attr = {} }) => ({
-    name,
-    op,
-    inputs: input.map((reference) => flat(reference, ops)),
-    attrs: readAttrs(attr, `${what}: the node ${JSON.stringify(name)}`),
-  }));
+  const read = nodes.map(({ name, op, input = [], attr = {} }): GraphNode => ({ name, op, inputs: input, attrs: readAttrs(attr, `${what}: the node ${JSON.stringify(name)}`) }));
+  const byName = new Map(read.map((node) => [node.name, node]));
+  for (const node of read) node.inputs = node.inputs.map((reference) => flat(reference, byName));
+  return read;
 }
 
-/** The outputs with a name of their own in references (`node:indices:0`), of ops that have more than one of them. */
-const OUTPUTS: Readonly<Record<string, readonly string[]>> = {
-  FusedBatchNormV3: ["y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3"],
-  NonMaxSuppressionV4: ["selected_indices", "valid_outputs"],
-  NonMaxSuppressionV5: ["selected_indices", "selected_scores", "valid_outputs"],
-  MaxPoolWithArgmax: ["output", "argmax"],
-  SparseFillEmptyRows: ["output_indices", "output_values", "empty_row_indicator", "reverse_index_map"],
-  SparseReshape: ["output_indices", "output_shape"],
-  StringNGrams: ["ngrams", "ngrams_splits"],
-  StringSplit: ["indices", "values", "shape"],
-  Switch: ["output_false", "output_true"],
-  Merge: ["output", "value_index"],
-  TopKV2: ["values", "indices"],
-  Unique: ["y", "idx"],
-  UniqueV2: ["y", "idx"],
-  Unpack: ["output"],
-};
-
 /** `node`, `node:k` or `^node`, out of what GraphDef and FunctionDef write. */
-function flat(reference: string, ops: ReadonlyMap<string, string>): string {
-  const [node = "", ...rest] = reference.split(":");
+function flat(reference: string, nodes: ReadonlyMap<string, GraphNode>): string {
+  const [name = "", ...rest] = reference.split(":");
+  const node = nodes.get(name);
+  const first = node === undefined || rest.length < 2 ? 0 : firstOutput(node, rest[0] ?? "");
   const index = Number(rest.at(-1) ?? 0);
-  const named = rest.length > 1 ? OUTPUTS[ops.get(node) ?? ""]?.indexOf(rest[0] ?? "") : undefined;
-  const output = Math.max(0, named ?? 0) + (Number.isSafeInteger(index) ? index : 0);
-  return output === 0 ? node : `${node}:${output}`;
+  return referTo(name, (Number.isNaN(first) ? 0 : first) + (Number.isSafeInteger(index) ? index : 0));
 }
 
 const argSchema = v.object({ name: v.string(), type: v.optional(v.union([v.string(), v.number()]), "DT_INVALID") });
@@ -84,13 +65,13 @@ function readFunction(definition: { readonly nodeDef?: JsonNode[] | undefined },
   const result = v.safeParse(definitionSchema, definition);
   if (!result.success) throw malformed(`${what}: a function`, result.issues);
   const { signature, ret } = result.output;
-  const nodes = definition.nodeDef ?? [];
-  const ops = new Map(nodes.map(({ name, op }) => [name, op]));
+  const nodes = readNodes(definition.nodeDef ?? [], `${what}, the function ${signature.name}`);
+  const byName = new Map(nodes.map((node) => [node.name, node]));
   return {
     name: signature.name,
     args: signature.inputArg.map(({ name, type }) => ({ name, type: String(type) })),
-    results: signature.outputArg.map(({ name, type }) => ({ name, type: String(type), from: flat(ret[name] ?? name, ops) })),
-    nodes: readNodes(nodes, `${what}, the function ${signature.name}`),
+    results: signature.outputArg.map(({ name, type }) => ({ name, type: String(type), from: flat(ret[name] ?? name, byName) })),
+    nodes,
   };
 }
 

@@ -1,0 +1,58 @@
+import { foldConstants } from "./fold-constants.ts";
+import type { Graph, StageReport } from "./graph.ts";
+import { nodeNamesOf } from "./node-names.ts";
+import { Body } from "./optimise-body.ts";
+import { dropNodes } from "./optimise-drop.ts";
+import { nodeOf } from "../graph-nodes.ts";
+import type { Stage } from "./optimise-stage.ts";
+import { keepReached, reach } from "./reach.ts";
+import { scopesOf } from "./rewrite.ts";
+
+export interface Keep {
+  /** The graph's tensors that are fed. */
+  readonly feeds: Iterable<string>;
+  /** Those that are fetched, by these very names. */
+  readonly fetches: Iterable<string>;
+}
+
+const STAGES: readonly Stage[] = [
+  { name: "drop", run: dropNodes },
+  { name: "fold", run: foldConstants },
+];
+
+/**
+ * Makes a graph smaller and faster, in place, its answers the same but for the last bits of floats. What is fed and fetched
+ * keeps its name; the dtypes are to be those of TF.js already. Functions are optimised as the graph is.
+ */
+export function optimiseGraph(graph: Graph, { feeds, fetches }: Keep): StageReport[] {
+  const kept = new Set([...feeds, ...fetches].map(nodeOf));
+  const names = nodeNamesOf(graph);
+  const ambiguous = ambiguousNames(graph);
+  const bodies = scopesOf(graph).map((scope) => {
+    const { function: body } = scope;
+    const own = body === undefined ? kept : new Set(body.results.map(({ from }) => nodeOf(from)));
+    return new Body(body ?? graph, { constants: graph.constants, kept: own, names, ambiguous });
+  });
+  const reports: StageReport[] = [];
+  for (const { name, run } of STAGES) {
+    const nodesBefore = countNodes(graph);
+    const tally = new Map<string, number>();
+    for (const body of bodies) for (const [what, times] of run(body)) tally.set(what, (tally.get(what) ?? 0) + times);
+    for (const body of bodies) body.sweep();
+    reports.push({ stage: name, nodesBefore, nodesAfter: countNodes(graph), did: [...tally].map(([what, times]) => `${what}: ${times}`) });
+  }
+  keepReached(graph, reach(graph, kept));
+  return reports;
+}
+
+function countNodes({ nodes, functions }: Graph): number {
+  return functions.reduce((sum, body) => sum + body.nodes.length, nodes.length);
+}
+
+/** Names that nodes of more than one body have. */
+function ambiguousNames(graph: Graph): Set<string> {
+  const seen = new Set<string>();
+  const ambiguous = new Set<string>();
+  for (const { nodes } of scopesOf(graph)) for (const { name } of nodes) (seen.has(name) ? ambiguous : seen).add(name);
+  return ambiguous;
+}
