@@ -1,5 +1,5 @@
 import type { HostOptions } from "../protocol/messages.ts";
-import type { EngineHost, Ports } from "../runtime/index.ts";
+import type { Batching, EngineHost, Ports } from "../runtime/index.ts";
 import { browserClock } from "./browser-clock.ts";
 import { createBrowserRuntime } from "./browser-runtime.ts";
 import { openBrowserStores, type BrowserStores } from "./browser-stores.ts";
@@ -10,16 +10,17 @@ export interface BrowserHostOptions extends Pick<RuntimeHostOptions<BrowserStore
   readonly lock: "wait" | "if-available";
   /** Root metadata that came with the script. */
   readonly root?: Uint8Array<ArrayBuffer> | undefined;
+  readonly batching?: Batching | undefined;
   /** Makes what computes. */
   readonly engine: (options: Pick<HostOptions, "server" | "backends"> & Pick<Ports, "report">) => EngineHost;
 }
 
 /** A runtime's host over this browser's stores and clock. */
-export function createBrowserHost({ lock, root, engine, ...options }: BrowserHostOptions): RuntimeHost<BrowserStores> {
+export function createBrowserHost({ lock, root, batching, engine, ...options }: BrowserHostOptions): RuntimeHost<BrowserStores> {
   return new RuntimeHost({
     ...options,
     clock: browserClock,
     openStore: (report) => openBrowserStores({ scope: options.scope, lock, report }),
-    createRuntime: ({ store, backends, ...more }) => createBrowserRuntime({ ...more, root, stores: store, engine: engine({ server: more.server, backends, report: more.report }) }),
+    createRuntime: ({ store, backends, ...more }) => createBrowserRuntime({ ...more, root, batching, stores: store, engine: engine({ server: more.server, backends, report: more.report }) }),
   });
 }

@@ -1,6 +1,8 @@
+import type { BatchingParameters } from "../protocol/batching.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import type { Fallback } from "../protocol/messages.ts";
 import { modelName } from "../protocol/names.ts";
+import { createBatching } from "../runtime/index.ts";
 import { startWorker } from "./worker.ts";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -16,6 +18,8 @@ export interface ServeOptions {
   readonly backends?: readonly Backend[] | undefined;
   /** `server`: what this device cannot answer yet, the server is asked. Default: what pages say, else `none`. */
   readonly fallback?: Fallback | undefined;
+  /** Computes requests that wait together, with what is said here besides TensorFlow Serving's defaults. Default: each by itself. */
+  readonly batching?: Partial<BatchingParameters> | undefined;
   /**
    * `network`: the browser gets everything but `/v1` and `/v2` from the network without asking this worker, so that nothing waits
    * while it computes. Only for a worker without any other fetch handler, which would hear of nothing any more. Default `none`.
@@ -27,9 +31,9 @@ export interface ServeOptions {
  * Answers TensorFlow Serving's REST API and `connect()` of pages in a service worker of your own, beside Workbox or any other
  * fetch handler: requests to `/v1` for its models, on the worker's own origin, are answered by the device; no other is touched. Call it
  * while the script is first evaluated.
- * @throws NAME_INVALID; TypeError for a `server` that is no URL
+ * @throws NAME_INVALID, CONFIG_INVALID (`batching`); TypeError for a `server` that is no URL
  */
-export function serve({ server, models, root, backends, fallback, staticRoutes = "none" }: ServeOptions = {}): void {
+export function serve({ server, models, root, backends, fallback, batching, staticRoutes = "none" }: ServeOptions = {}): void {
   startWorker(self, {
     given: {
       server: server === undefined ? undefined : new URL(server, self.location.href).href,
@@ -38,6 +42,7 @@ export function serve({ server, models, root, backends, fallback, staticRoutes =
       fallback,
     },
     root,
+    batching: batching && createBatching(batching),
     routes: staticRoutes === "network" ? "network" : undefined,
   });
 }
