@@ -19,10 +19,13 @@ export interface RuntimeOptions {
   /** Who decides when to look for news: the runtime with timers of its own, or the host, which calls `sync`. Default "own". */
   readonly polling?: "own" | "host" | undefined;
   /**
-   * Whether a version makes an inference before it is said to be AVAILABLE: always, or only where it was not proved on this
-   * device before, so that a host that is started for a request has that request be the warm-up. Default "always".
+   * Whether a version makes inferences before it is said to be AVAILABLE, the records that were published with it among them:
+   * always; only where it was not proved on this device before, so that a host that is started for a request has that request be
+   * the warm-up; or never, but for the self-test. Default "always".
    */
-  readonly warmUp?: "always" | "unproved" | undefined;
+  readonly warmUp?: "always" | "unproved" | "never" | undefined;
+  /** How often each of a version's warm-up records is replayed. Default 1. */
+  readonly warmUpIterations?: number | undefined;
   /** How long one inference may take over REST, in milliseconds; 0 or less for no bound. Default LIMITS.requestTimeoutMs. */
   readonly timeoutMs?: number | undefined;
   /** Let pages of other origins call the REST API. Default false. */

@@ -7,7 +7,7 @@ import { MetadataExpiredError } from "../protocol/tuf/index.ts";
 import { chooseVariant, createImprover, createLoader, DeviceModels, EarlyLoads, Manager, withCutOff, type LoaderPorts, type Wanted } from "./activate/index.ts";
 import { Poller } from "./poller.ts";
 import type { HeldVersion, InferenceTimes, Ports } from "./ports.ts";
-import { createRestCore, predict } from "./predict/index.ts";
+import { computeAlone, createRestCore, execute, predict, signatureOf } from "./predict/index.ts";
 import { createReporting } from "./reporting.ts";
 import type { Runtime, RuntimeOptions } from "./runtime-api.ts";
 import { createJournalKeeper, freshBlobs, journalOf, layeredBlobs, listStoredModels, markProved, markTimes, memoryBlobs, readManifest, readVariant, resetTrust, verifiedBlobs } from "./store/index.ts";
@@ -51,6 +51,16 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     clock,
     report,
     warmUp: options.warmUp ?? "always",
+    replay: {
+      iterations: options.warmUpIterations ?? 1,
+      readAsset: async ({ digest }, how) => {
+        const bytes = await blobs.get(digest, how);
+        if (bytes === undefined) throw damaged("Its assets");
+        return bytes;
+      },
+      infer: (servable, name, inputs, how) => execute(batching ?? computeAlone, servable, signatureOf(servable.manifest, name), inputs, how),
+      onWarmedUp: (warmed) => options.metrics?.warmedUp?.(warmed),
+    },
     readManifest: async (digest, signal) => {
       const manifest = await readManifest(blobs, { sha256: digest.slice("sha256:".length), length: 0 }, signal);
       if (manifest === undefined) throw damaged("Its manifest");

@@ -13,4 +13,5 @@ export { availabilityPreserving, resourcePreserving, type Action, type Snapshot,
 export type { Selector } from "./refusal.ts";
 export type { Handle, Load, LoadRequest, Servable, Wanted } from "./servable.ts";
 export { isLoss } from "./verdict.ts";
+export type { WarmUpReport } from "./warm-up.ts";
 export { WantedModels } from "./wanted-models.ts";

@@ -4,9 +4,11 @@ import type { Backend, Manifest, Variant } from "../../protocol/manifest.ts";
 import type { ModelName } from "../../protocol/names.ts";
 import type { Clock, EngineHost, HeldVersion, HostedModel, ModelBytes, ReportPort, WithSignal } from "../ports.ts";
 import { InferenceTime } from "./inference-time.ts";
+import { namedClasses } from "./named-classes.ts";
 import { runSample, sampleInference } from "./sample-inference.ts";
 import { runSelfTest } from "./self-test.ts";
 import type { Servable, Wanted } from "./servable.ts";
+import { warmUp, type WarmUpPorts } from "./warm-up.ts";
 
 export interface LoaderPorts {
   readonly engine: EngineHost;
@@ -19,8 +21,12 @@ export interface LoaderPorts {
   readonly known: (model: ModelName, wanted: Wanted) => HeldVersion | undefined;
   /** Requests showed that an inference takes less time than was known. */
   readonly timed: (servable: Servable, ms: number) => void;
-  /** Before a version answers again that was proved here: an inference, so that no request waits for the slow first one, or none, so that the first request need not wait for that of ours. */
-  readonly warmUp: "always" | "unproved";
+  /**
+   * When a version makes inferences before it answers, besides its self-test: always, so that no request waits for the slow first
+   * one; only where it was not proved here before, so that the first request need not wait for those of ours; or never.
+   */
+  readonly warmUp: "always" | "unproved" | "never";
+  readonly replay: WarmUpPorts;
   readonly report: ReportPort;
 }
 
@@ -30,7 +36,7 @@ export interface LoadOnRequest {
   readonly manifest: Manifest;
   readonly variant: Variant;
   readonly backend: Backend;
-  /** What it has to do before it is handed over. A self-test's inference is a warm-up too. */
+  /** What it has to do before it is handed over. A self-test's inference is a warm-up too, and the version's records follow both. */
   readonly prove: "self-test" | "warm-up" | "nothing";
   /** What one inference is thought to take. */
   readonly inferenceMs: number | undefined;
@@ -39,7 +45,7 @@ export interface LoadOnRequest {
 
 /**
  * A version as a servable on one backend; closed again where it fails.
- * @throws SELF_TEST_FAILED, BACKEND_UNAVAILABLE, and what reading and the engine throw
+ * @throws SELF_TEST_FAILED, BACKEND_UNAVAILABLE, and what reading, the engine and the warm-up's inferences throw
  */
 export async function loadOn(ports: LoaderPorts, { model, wanted, manifest, variant, backend, prove, inferenceMs, signal }: LoadOnRequest): Promise<Servable> {
   const { version, digest } = wanted;
@@ -51,16 +57,20 @@ export async function loadOn(ports: LoaderPorts, { model, wanted, manifest, vari
   const hosted = (await ports.engine.adopt?.(options)) ?? (await ports.engine.load(await ports.readVariant(variant, { signal }), options));
   try {
     if (hosted.backend !== backend) throw new AshoreError("BACKEND_UNAVAILABLE", `The engine gave ${hosted.backend} where ${backend} was asked for.`);
-    if (prove === "self-test" && manifest.selfTest !== null) {
-      tell("self-test");
-      await runSelfTest(manifest, manifest.selfTest, hosted, { signal });
-    } else if (prove !== "nothing") {
-      tell("warm-up");
-      const sample = sampleInference(manifest);
-      if (sample !== undefined) await runSample(sample, hosted, { signal });
-    }
     const time = new InferenceTime(ports.clock, (ms) => ports.timed(servable, ms));
-    const servable: Servable = { model, version, digest, manifest, backend, hosted, time };
+    const classes = await namedClasses(manifest, ports.replay.readAsset, { signal });
+    const servable: Servable = { model, version, digest, manifest, classes, backend, hosted, time };
+    const { selfTest, warmup } = manifest;
+    const isTested = prove === "self-test" && selfTest !== null;
+    if (isTested) {
+      tell("self-test");
+      await runSelfTest(manifest, selfTest, hosted, { signal });
+    }
+    if (prove === "nothing" || ports.warmUp === "never" || (isTested && warmup.length === 0)) return servable;
+    tell("warm-up");
+    const sample = isTested ? undefined : sampleInference(manifest);
+    if (sample !== undefined) await runSample(sample, hosted, { signal });
+    if (warmup.length > 0) await warmUp(servable, ports.clock, ports.replay, { signal });
     return servable;
   } catch (thrown) {
     await closeQuietly(hosted);

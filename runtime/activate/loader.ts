@@ -59,7 +59,7 @@ function verdict(model: ModelName, { version }: Wanted, faults: readonly AshoreE
   return new AshoreError(worst?.code ?? "BACKEND_UNAVAILABLE", `${model} version ${version} runs on no backend of this device. ${messages}`, { cause: worst });
 }
 
-/** A model that cannot run its own self-test's input has failed it. */
+/** A model that cannot run its own self-test's input, or a warm-up record of its own, has failed. */
 export function asVerdict(error: AshoreError): AshoreError {
   if (error.code !== "INVALID_ARGUMENT" && error.code !== "INTERNAL") return error;
   return new AshoreError("SELF_TEST_FAILED", error.message, { cause: error });

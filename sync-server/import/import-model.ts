@@ -6,6 +6,7 @@ import { importSavedModel } from "./saved-model/import-saved-model.ts";
 import { readServing } from "./serving-json.ts";
 import { openSourceFolder, type SourceFolder } from "./source-folder.ts";
 import { importTfjsGraphModel } from "./tfjs-graph-model.ts";
+import { readWarmUp } from "./warmup/read-warm-up.ts";
 
 /**
  * One version of a model out of its folder, whatever format it is in.
@@ -16,7 +17,8 @@ export async function importModel(folder: string, options: ImportOptions = {}): 
   const source = openSourceFolder(folder, options);
   const imported = await importGraph(source, options);
   const serving = await readServing(source, options.serving);
-  return { ...imported, ...(serving && applyServing(serving, imported.signatureDefs)), sourceDigest: source.digest() };
+  const warmup = await readWarmUp(source, imported.signatureDefs);
+  return { ...imported, ...(serving && applyServing(serving, imported.signatureDefs)), warmup, sourceDigest: source.digest() };
 }
 
 async function importGraph(source: SourceFolder, options: ImportOptions): Promise<ImportedGraph> {

@@ -1,5 +1,5 @@
 import type { NamedClasses } from "../../protocol/classes.ts";
-import type { Backend, SignatureDef } from "../../protocol/manifest.ts";
+import type { Backend, SignatureDef, WarmUpRecord } from "../../protocol/manifest.ts";
 import type { Preprocess } from "../../protocol/preprocess.ts";
 import type { IndexedTensor } from "../../protocol/tensor-index.ts";
 import type { WithSignal } from "../ports.ts";
@@ -44,6 +44,8 @@ export interface ImportedModel {
   readonly preprocess?: Readonly<Record<string, Preprocess>>;
   /** What the scores of an output are called. */
   readonly classes?: NamedClasses;
+  /** Requests to replay before the version answers. */
+  readonly warmup?: readonly WarmUpRecord[];
   /**
    * What the version was made of: SHA-256, hexadecimal, over the sorted relative paths and SHA-256 of the files that the model
    * consists of (others in the folder do not count).

@@ -10,6 +10,7 @@ import { cutShards } from "./cut-shards.ts";
 import { encodeBlob } from "./encode.ts";
 import { fitManifest } from "./fit-manifest.ts";
 import { placeClasses } from "./place-classes.ts";
+import { placeWarmUp } from "./place-warm-up.ts";
 import { shardBytesFor } from "./plan.ts";
 import { makeSelfTest } from "./self-test.ts";
 
@@ -52,6 +53,7 @@ export async function buildVersion(imported: ImportedModel, ports: BuildPorts, o
   const { signal, onProgress, model, version } = options;
   const { graph, tensors, signatureDefs, preprocess } = imported;
   const { classes, assets } = placeClasses(imported);
+  const warm = placeWarmUp(imported.warmup ?? []);
   const { index, shards } = cutShards(tensors, shardBytesFor(tensors.map(({ width, bytes }) => ({ width, size: bytes.byteLength }))));
   const totalBytes = shards.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
   const signatureDef = signatureDefs["serving_default"];
@@ -77,7 +79,7 @@ export async function buildVersion(imported: ImportedModel, ports: BuildPorts, o
     bytes += shard.bytes.byteLength;
   }
   const assetBlobs: Manifest["assets"] = [];
-  for (const asset of assets) assetBlobs.push({ path: asset.path, blob: await put(asset.bytes, MEDIA_TYPES.asset) });
+  for (const asset of [...assets, ...warm.assets]) assetBlobs.push({ path: asset.path, blob: await put(asset.bytes, MEDIA_TYPES.asset) });
 
   const manifest = fitManifest({
     schemaVersion: 1,
@@ -89,7 +91,7 @@ export async function buildVersion(imported: ImportedModel, ports: BuildPorts, o
     ...(classes && { classes }),
     assets: assetBlobs,
     selfTest,
-    warmup: [],
+    warmup: warm.warmup,
     variants: [{ name: "default", format: "tfjs-graph-model", graph: graphBlob, index: indexBlob, shards: shardBlobs }],
   });
   const printed = printManifest(manifest);

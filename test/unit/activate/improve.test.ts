@@ -85,6 +85,7 @@ async function serving({ ms, answer = () => 7, known, manifest = MANIFEST, onLoa
     clock,
     report,
     warmUp: "always",
+    replay: { iterations: 1, readAsset: async () => new Uint8Array(), infer: async () => undefined },
     readManifest: async () => manifest,
     readVariant: async () => ({ graph: new Uint8Array(), index: new Uint8Array(), shards: [] }),
     known: () => held,

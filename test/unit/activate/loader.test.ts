@@ -31,14 +31,19 @@ interface LoadTestOptions {
   readonly manifest?: Manifest;
   readonly proved?: Backend;
   readonly inferenceMs?: InferenceTimes;
-  readonly warmUp?: "always" | "unproved";
+  readonly warmUp?: "always" | "unproved" | "never";
+  readonly iterations?: number;
+  /** The asset that the manifest names for its warm-up records. */
+  readonly asset?: string;
   readonly avoid?: Backend;
   readonly isLoadedStill?: (options: LoadOptions) => boolean;
 }
 
 /** Loads on an engine whose backends answer so; says on what, and what was run. */
-async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANIFEST, proved, inferenceMs, warmUp = "always", avoid, isLoadedStill }: LoadTestOptions = {}) {
+async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANIFEST, proved, inferenceMs, warmUp = "always", iterations = 1, asset, avoid, isLoadedStill }: LoadTestOptions = {}) {
   let reads = 0;
+  const replays: string[] = [];
+  const reports: string[] = [];
   const runs: string[] = [];
   const loads: LoadOptions[] = [];
   const events: RuntimeEvent[] = [];
@@ -64,6 +69,15 @@ async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANI
     clock: nodeClock,
     timed: () => undefined,
     warmUp,
+    replay: {
+      iterations,
+      readAsset: async () => new TextEncoder().encode(asset),
+      infer: async ({ hosted }, signatureDef, inputs, options) => {
+        replays.push(`${signatureDef} ${Object.entries(inputs).map(([key, { dtype, shape, data }]) => `${key} ${dtype} [${shape.join()}] ${[...data].join()}`).join("; ")}`);
+        await hosted.run({}, [], options);
+      },
+      onWarmedUp: ({ version: number, status, records }) => void reports.push(`${number} ${status} ${records}`),
+    },
     report: (event) => void events.push(event),
   });
   const result = await loader(MANIFEST.model, { version: MANIFEST.version, digest: DIGEST }, { signal: new AbortController().signal, avoid }).then(
@@ -71,7 +85,7 @@ async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANI
     (thrown: unknown) => thrown,
   );
   const phases = events.flatMap((event) => (event.type === "progress" ? [event.phase] : []));
-  return { result, runs, phases, loads, reads, open: engine.models.filter(({ closed }) => !closed).length };
+  return { result, runs, replays, reports, phases, loads, reads, open: engine.models.filter(({ closed }) => !closed).length };
 }
 
 describe("loading a version", () => {
@@ -157,6 +171,56 @@ describe("loading a version", () => {
     expect(await load({ cpu: 1 }, { manifest })).toMatchObject({ result: "cpu", runs: ["cpu"], phases: ["load", "warm-up"] });
     expect(await load({ cpu: "INVALID_ARGUMENT" }, { manifest })).toMatchObject({ result: "cpu" });
     expect((await load({ cpu: "ENGINE_CRASHED" }, { manifest })).result).toMatchObject({ code: "ENGINE_CRASHED" });
+  });
+});
+
+describe("warm-up records", () => {
+  const record = (...values: unknown[]) => ({ signatureDef: "serving_default", inputs: { x: { shape: [values.length], values } } });
+  const manifest: Manifest = { ...MANIFEST, warmup: [record(1), record(2, "NaN")] };
+
+  test("are replayed in order after the self-test, each as often as was asked for", async () => {
+    expect(await load({ cpu: 7 }, { manifest })).toMatchObject({
+      result: "cpu",
+      runs: ["cpu", "cpu", "cpu"],
+      replays: ["serving_default x float32 [1] 1", "serving_default x float32 [2] 2,NaN"],
+      phases: ["load", "self-test", "warm-up"],
+      reports: ["1 OK 2"],
+    });
+    expect((await load({ cpu: 7 }, { manifest, iterations: 3 })).replays.map((replay) => replay.at(-1))).toEqual(["1", "1", "1", "N", "N", "N"]);
+  });
+
+  test("come out of an asset where the manifest names one", async () => {
+    const inAsset = { ...MANIFEST, warmup: [record(1), { asset: "warmup.json" }], assets: [{ path: "warmup.json", blob }] };
+    expect((await load({ cpu: 7 }, { manifest: inAsset, asset: JSON.stringify([record(5), record(6)]) })).replays.map((replay) => replay.at(-1))).toEqual(["1", "5", "6"]);
+    expect(await load({ cpu: 7 }, { manifest: inAsset, asset: '[{"inputs":{}}]' })).toMatchObject({ result: { code: "SCHEMA_INVALID" }, open: 0 });
+    expect((await load({ cpu: 7 }, { manifest: { ...inAsset, assets: [] }, asset: "[]" })).result).toMatchObject({ code: "SCHEMA_INVALID" });
+  });
+
+  test.each<["always" | "unproved" | "never", Backend | undefined, number, string[]]>([
+    ["always", "cpu", 2, ["load", "warm-up"]],
+    ["unproved", "cpu", 0, ["load"]],
+    ["unproved", undefined, 2, ["load", "self-test", "warm-up"]],
+    ["never", undefined, 0, ["load", "self-test"]],
+    ["never", "cpu", 0, ["load"]],
+  ])("with warmUp %s, proved on %s: %d replays", async (warmUp, proved, count, phases) => {
+    const loaded = await load({ cpu: 7 }, { manifest, warmUp, ...(proved === undefined ? {} : { proved }) });
+    expect(loaded).toMatchObject({ result: "cpu", phases, open: 1 });
+    expect(loaded.replays).toHaveLength(count);
+  });
+
+  test("one that fails fails the load, and says which; another backend may do better", async () => {
+    const failing: Manifest = { ...manifest, selfTest: null, warmup: [record(1), record(2)] };
+    const { result, open, reports } = await load({ cpu: "INVALID_ARGUMENT" }, { manifest: failing });
+    expect(result).toMatchObject({ code: "SELF_TEST_FAILED", message: "Warm-up of m version 1 failed on cpu at record 1: made to fail on cpu" });
+    expect([open, reports]).toEqual([0, ["1 INVALID_ARGUMENT 1"]]);
+    expect(await load({ wasm: "INVALID_ARGUMENT", cpu: 7 }, { manifest: failing })).toMatchObject({ result: "cpu", open: 1, reports: ["1 INVALID_ARGUMENT 1", "1 OK 2"] });
+    expect((await load({ cpu: "RESOURCE_EXHAUSTED" }, { manifest: failing })).result).toMatchObject({ code: "RESOURCE_EXHAUSTED" });
+  });
+
+  test("one that does not fit the signature def fails the load", async () => {
+    for (const bad of [{ signatureDef: "other", inputs: {} }, { signatureDef: "serving_default", inputs: { z: { shape: [], values: [1] } } }, { signatureDef: "serving_default", inputs: { x: { shape: [2], values: [1] } } }]) {
+      expect(await load({ cpu: 7 }, { manifest: { ...MANIFEST, warmup: [bad] } })).toMatchObject({ result: { code: "SCHEMA_INVALID" }, open: 0 });
+    }
   });
 });
 
