@@ -8,11 +8,12 @@ import type { RestCore } from "./rest-types.ts";
  */
 export function toFetchHandler(core: Pick<RestCore, "handle">): (request: Request) => Promise<Response> {
   return async (request) => {
-    const { pathname, search } = new URL(request.url);
+    const { href, origin } = new URL(request.url);
     const { status, headers, body } = await core.handle(
       {
         method: request.method,
-        target: pathname + search,
+        // As it stands, `?` without a query too; what follows a `#` is the page's own.
+        target: href.slice(origin.length).replace(/#.*/, ""),
         headers: Object.fromEntries(request.headers),
         body: () => {
           const declared = Number(request.headers.get("content-length") ?? 0);
@@ -22,6 +23,7 @@ export function toFetchHandler(core: Pick<RestCore, "handle">): (request: Reques
       },
       { signal: request.signal },
     );
-    return new Response(body, { status, headers });
+    // Of an empty text, the platform would make up a content type.
+    return new Response(body === "" || request.method === "HEAD" ? null : body, { status, headers });
   };
 }
