@@ -9,7 +9,9 @@ export interface SourceFolder {
   readonly path: string;
   /** @throws MODEL_INCOMPLETE where the file is missing, LIMIT_EXCEEDED where it has more than `limit` bytes, MODEL_MALFORMED for a path that leads outside */
   read(path: string, limit: number, elsewhere?: Elsewhere): Promise<Uint8Array<ArrayBuffer>>;
-  /** SHA-256, hexadecimal, over the sorted paths and SHA-256 of everything that was read. */
+  /** Takes into the digest what was asked for beside the files: the same files read in another way make another model. */
+  mark(text: string): void;
+  /** SHA-256, hexadecimal, over the sorted paths and SHA-256 of everything that was read, and over what was marked. */
   digest(): string;
 }
 
@@ -22,6 +24,7 @@ export interface Elsewhere {
 
 export function openSourceFolder(folder: string, { signal }: WithSignal = {}): SourceFolder {
   const hashes = new Map<string, string>();
+  const marks: string[] = [];
   return {
     path: folder,
     async read(path, limit, { folder: from = folder, as = path } = {}) {
@@ -32,9 +35,13 @@ export function openSourceFolder(folder: string, { signal }: WithSignal = {}): S
       hashes.set(as, createHash("sha256").update(bytes).digest("hex"));
       return bytes;
     },
+    mark(text) {
+      marks.push(text);
+    },
     digest() {
       const hash = createHash("sha256");
       for (const [path, sha256] of [...hashes].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(`${sha256} ${path}\n`);
+      for (const text of marks) hash.update(`${text}\n`);
       return hash.digest("hex");
     },
   };

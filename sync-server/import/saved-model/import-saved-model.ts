@@ -1,8 +1,102 @@
 import { AshoreError } from "../../../protocol/errors.ts";
+import { restoreDefaultAttrs } from "../graph/default-attrs.ts";
+import { mapDTypes } from "../graph/map-dtypes.ts";
+import { nodeNamesOf } from "../graph/node-names.ts";
+import { printGraph } from "../graph/print-graph.ts";
+import { keepReached, reach } from "../graph/reach.ts";
+import { stagesOf } from "../graph/stages.ts";
+import { createTableFiller } from "../graph/table-filler.ts";
 import type { ImportedGraph, ImportOptions } from "../imported-model.ts";
 import type { SourceFolder } from "../source-folder.ts";
+import { openVariables } from "./bundle/open-variables.ts";
+import { refuseUncomputable } from "./check-signature-defs.ts";
+import { chooseMetaGraph, DEFAULT_TAGS } from "./choose-meta-graph.ts";
+import { reachAll, type Draft } from "./draft.ts";
+import { dropControlInputs } from "./drop-control.ts";
+import { cutExamples } from "./examples.ts";
+import { freezeVariables, savedVariables, type Saved } from "./freeze-variables.ts";
+import { inlineCalls } from "./inline-calls.ts";
+import type { Variables } from "./meta-graph.ts";
+import { readMetaGraphs } from "./read-meta-graphs.ts";
+import { separateFeeds, takeSignatureDefs } from "./signature-defs.ts";
+import { liftTables } from "./tables.ts";
+import { refuseStateful } from "./variables-read.ts";
 
-/** A SavedModel, TF1 or TF2, as the graph model that TF.js runs. */
-export async function importSavedModel(source: SourceFolder, _options: ImportOptions = {}): Promise<ImportedGraph> {
-  throw new AshoreError("UNIMPLEMENTED", `${source.path} holds a SavedModel; SavedModel import comes in a later version. Convert it with tensorflowjs_converter --input_format=tf_saved_model --output_format=tfjs_graph_model, and put model.json and its weights there.`);
+/**
+ * A SavedModel, TF1 or TF2, as the graph model that TF.js runs. Signature defs that cannot be computed are left out, and `notes`
+ * says which and why.
+ * @throws MODEL_INCOMPLETE while files are missing or short; MODEL_MALFORMED; MODEL_UNSUPPORTED_OP where no signature def can be
+ * computed; LIMIT_EXCEEDED, CANCELLED
+ */
+export async function importSavedModel(source: SourceFolder, options: ImportOptions = {}): Promise<ImportedGraph> {
+  const what = `saved_model.pb in ${source.path}`;
+  const tags = options.savedModelTags ?? DEFAULT_TAGS;
+  const meta = chooseMetaGraph(await readMetaGraphs(source, options), tags, what);
+  if (!isDefault(tags)) source.mark(`tags ${JSON.stringify([...tags].sort())}`);
+  const { graph, restore, initOps } = meta;
+  const draft: Draft = { what, graph, signatureDefs: new Map(), refused: new Map() };
+  const names = nodeNamesOf(graph);
+  const variables = whenNeeded(source);
+  const filler = createTableFiller(names);
+  const { stages, stage } = stagesOf(graph);
+
+  takeSignatureDefs(draft, meta);
+  await stage("prune", () => {
+    const did = separateFeeds(draft, names);
+    keepReached(graph, reachAll(draft, reach(graph, [...initOps, ...(restore === undefined ? [] : [restore.op])])));
+    return did;
+  });
+  await stage("inline", () => inlineCalls(graph, names, what));
+  refuseStateful(draft);
+  const saved = restore === undefined ? new Map<string, Saved>() : savedVariables(graph, restore.op);
+  await stage("tables", () => liftTables(draft, meta, { source, variables, filler }));
+  await stage("examples", () => cutExamples(draft, names));
+  await stage("freeze", () => {
+    const did = dropControlInputs(graph);
+    keepReached(graph, reachAll(draft));
+    return freezeVariables(graph, saved, variables, names, what).then((froze) => [...did, ...froze]);
+  });
+  await stage("attributes", () => restoreDefaultAttrs(graph));
+  let misfits: ReadonlyMap<string, string> = new Map();
+  await stage("dtypes", () => {
+    const mapped = mapDTypes(graph);
+    ({ misfits } = mapped);
+    return mapped.did;
+  });
+  if (options.unsupportedOps !== "accept") refuseUncomputable(draft, misfits);
+  keepReached(graph, reachAll(draft));
+  refuseIfNoneIsLeft(draft);
+
+  const { signatureDefs } = draft;
+  const { initializer } = filler;
+  const printed = printGraph({ graph, ...(initializer === undefined ? {} : { initializer }) });
+  return { graph: printed.graph, tensors: printed.tensors, signatureDefs: Object.fromEntries(signatureDefs), assets: [], notes: notesOf(draft), stages };
+}
+
+function isDefault(tags: readonly string[]): boolean {
+  return JSON.stringify([...tags].sort()) === JSON.stringify(DEFAULT_TAGS);
+}
+
+/** A model without variables has no files of them. */
+function whenNeeded(source: SourceFolder): Pick<Variables, "read"> {
+  let opened: Promise<Variables> | undefined;
+  return {
+    async read(key, slice) {
+      opened ??= openVariables(source);
+      return (await opened).read(key, slice);
+    },
+  };
+}
+
+function notesOf({ refused }: Draft): string[] {
+  return [...refused].map(([name, { why }]) => `The signature def ${name} is not served: it ${why}.`);
+}
+
+/** @throws MODEL_UNSUPPORTED_OP or MODEL_MALFORMED where no signature def is left */
+function refuseIfNoneIsLeft({ what, signatureDefs, refused }: Draft): void {
+  if (signatureDefs.size > 0) return;
+  const [first] = refused.values();
+  if (first === undefined) throw new AshoreError("MODEL_MALFORMED", `${what} has no signature defs; save the model with one.`);
+  const reasons = [...refused].map(([name, { why }]) => `the signature def ${name} ${why}`);
+  throw new AshoreError(first.code, `${what} has no signature def that can be served: ${reasons.join("; ")}.`);
 }
