@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
 import { LIMITS } from "./protocol/limits.ts";
 import { BROWSER_SCRIPTS, wasmFiles } from "./scripts/lib/browser-scripts.mjs";
@@ -13,7 +13,7 @@ export default defineConfig(({ mode }) => {
   return {
     root: import.meta.dirname,
     publicDir: false,
-    plugins: [leaveOut(script.inServiceWorker ? [...LEFT_OUT, ...THREADS] : LEFT_OUT), selfContainedWasmGlue(), limitsInPlace()],
+    plugins: [leaveOut(script.inServiceWorker ? [...LEFT_OUT, ...THREADS] : LEFT_OUT), opsThatGraphsName(), noTrainingKernels(), selfContainedWasmGlue(), limitsInPlace()],
     define: {
       __ASHORE_BUILD__: JSON.stringify(`${version}+${browserDigest().slice(0, 12)}`),
       __ASHORE_WASM__: JSON.stringify(Object.fromEntries(wasmFiles().map(({ name, sha256 }) => [name, sha256]))),
@@ -68,6 +68,38 @@ function leaveOut(parts: typeof LEFT_OUT): Plugin {
       return at < 0 ? undefined : prefix + at;
     },
     load: (id) => (id.startsWith(prefix) ? parts[Number(id.slice(prefix.length))]?.[1] : undefined),
+  };
+}
+
+/**
+ * The converter hands all operations of TensorFlow.js to each of its executors, which keeps all of them in the bundle. Only those
+ * that an executor names are of use: losses, windows and the like go.
+ */
+function opsThatGraphsName(): Plugin {
+  const converter = new URL("node_modules/@tensorflow/tfjs-converter/dist/", import.meta.url);
+  const named = (): readonly string[] => {
+    const files = ["operations/executors", "executor"].flatMap((folder) => readdirSync(new URL(folder, converter)).map((name) => `${folder}/${name}`));
+    const names = files.filter((name) => /(?<!_test)\.js$/.test(name)).flatMap((name) => [...readFileSync(new URL(name, converter), "utf8").matchAll(/\b(?:ops|tfOps)\.(\w+)/g)].map(([, op = ""]) => op));
+    if (names.length < 100) throw new Error("TensorFlow.js's converter names its operations otherwise than 4.22 did; vite.browser.config.ts must follow it.");
+    return [...new Set(names)];
+  };
+  return {
+    name: "ashore:ops-that-graphs-name",
+    load: (id) => (/\/tfjs-core\/dist\/ops\/ops_for_converter\.js$/.test(id) ? `export { ${named().join(", ")} } from "./ops";` : undefined),
+  };
+}
+
+/** Kernels that only training and drawing call: graphs have no gradients. A transposed convolution is another's `Conv2DBackpropInput`. */
+function noTrainingKernels(): Plugin {
+  const line = /^import \{ (\w+) \} from '\.\/kernels\/(?!Conv2DBackpropInput')\w*(?:Backprop|Grad|Draw|FromPixels)\w*';\n/gm;
+  return {
+    name: "ashore:no-training-kernels",
+    transform(code, id) {
+      if (!/\/tfjs-backend-\w+\/dist\/register_all_kernels\.js$/.test(id)) return undefined;
+      const unused = [...code.matchAll(line)].map(([, name = ""]) => name);
+      if (unused.length < 10) throw new Error(`${id} lists its kernels otherwise than TensorFlow.js 4.22 did; vite.browser.config.ts must follow it.`);
+      return { code: code.replace(line, "").replace(new RegExp(`^ *(?:${unused.join("|")}),\n`, "gm"), ""), map: null };
+    },
   };
 }
 

@@ -22,7 +22,7 @@ test("the module that pages import", () => expectAtMost("client.js", built("clie
 test("the service worker, TensorFlow.js and three backends included", () => expectAtMost("service-worker.js", built("service-worker"), 270 * KB));
 
 // It has the glue of TensorFlow.js's threads besides, which no service worker can start.
-test("the page's worker, TensorFlow.js and three backends included", () => expectAtMost("worker.js", built("worker"), 276 * KB));
+test("the page's worker, TensorFlow.js and three backends included", () => expectAtMost("worker.js", built("worker"), 266 * KB));
 
 test("the service worker, TensorFlow.js aside", async () => {
   const result = await build({
