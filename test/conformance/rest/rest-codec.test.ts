@@ -29,10 +29,15 @@ async function ask(requests: readonly object[]): Promise<Answer[]> {
 function shown({ status, error, format, tensors = [] }: Answer): string {
   if (error !== undefined) return `${status} ${error}`;
   const named = tensors.map(({ name, dtype, shape, data }) => {
-    const elements = data.map((element) => (dtype === "string" ? `'${String(element)}'` : Object.is(element, -0) ? "-0" : String(element)));
+    const elements = data.map((element) => (dtype === "string" ? `'${textOf(element)}'` : Object.is(element, -0) ? "-0" : String(element)));
     return `${name} ${dtype}[${shape.join(",")}]=(${elements.join(",")})`;
   });
   return [format, ...named].join(" ");
+}
+
+/** A string element; what is not UTF-8 shows as U+FFFD. */
+function textOf(element: unknown): string {
+  return typeof element === "string" ? element : Buffer.from((element as { readonly b64: string }).b64, "base64").toString();
 }
 
 test("the program is built on dist/protocol.js", () => {

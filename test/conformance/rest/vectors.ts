@@ -1,14 +1,12 @@
-/** One request and what TensorFlow Serving's decoder makes of it. */
-export type ReadVector = readonly [clause: string, inputs: string, body: string, expected: string];
-
-const inElement = (index: number, status: string) => `400 Failed to process element: ${index} of 'instances' list. Error: ${status}`;
-const inKey = (index: number, key: string, status: string) => `400 Failed to process element: ${index} key: ${key} of 'instances' list. Error: ${status}`;
+import { JSON_VECTORS } from "./json-vectors.ts";
+import { inElement, inKey, type ReadVector } from "./read-vector.ts";
+import { TENSOR_VECTORS } from "./tensor-vectors.ts";
 
 /**
  * The input conversion table of the REST specification, section 10. The odd rows were executed against TensorFlow Serving's
  * parser; the even rows are their neighbours, by the rules of sections 3 to 5.
  */
-export const READ_VECTORS: readonly ReadVector[] = [
+const SECTION_10: readonly ReadVector[] = [
   ["10.1", "x:float", `{"instances":[7.5,-2]}`, `row x float[2]=(7.5,-2)`],
   ["10.2", "x:float", `{"instances":[{"x":7.5},{"x":-2}]}`, `row x float[2]=(7.5,-2)`],
   ["10.3", "x:float", `{"instances":[{"x":[4,5]},{"x":[6,7]}]}`, `row x float[2,2]=(4,5,6,7)`],
@@ -106,6 +104,8 @@ export const READ_VECTORS: readonly ReadVector[] = [
   ["10.96", "x:float", `{"inputs":{"x":1,"x":2}}`, `columnar x float[]=(1)`],
 ];
 
+export const READ_VECTORS: readonly ReadVector[] = [...SECTION_10, ...JSON_VECTORS, ...TENSOR_VECTORS];
+
 /** One answer's outputs (name, dtype, shape, flat data), its format, and what TensorFlow Serving writes, spaces and line breaks left out. */
 export interface WriteVector {
   readonly clause: string;
@@ -129,13 +129,25 @@ export const WRITE_VECTORS: readonly WriteVector[] = [
   { clause: "10.1.O11", outputs: [["y", "float", [2], [1, 2]], ["z", "int32", [2, 1], [7, 8]]], format: "row", expected: '{"predictions":[{"y":1.0,"z":[7]},{"y":2.0,"z":[8]}]}' },
   { clause: "10.1.O12", outputs: [["y", "float", [2], [1, 2]], ["z", "int32", [1], [7]]], format: "columnar", expected: '{"outputs":{"y":[1.0,2.0],"z":[7]}}' },
   { clause: "10.1.O13", outputs: [["y", "float", [2], [1, 2]], ["z", "float", [3], [1, 2, 3]]], format: "row", expected: "400 Tensor name: z has inconsistent batch size: 3 expecting: 2" },
+  { clause: "10.1.O14", outputs: [["y", "float", [2], [1, 2]], ["z", "float", [3], [1, 2, 3]]], format: "columnar", expected: '{"outputs":{"y":[1.0,2.0],"z":[1.0,2.0,3.0]}}' },
   { clause: "10.1.O15", outputs: [["y", "float", [2], [1, 2]], ["z", "float", [], [1]]], format: "row", expected: "400 Tensor name: z has no shape information " },
+  { clause: "10.1.O16", outputs: [["y", "float", [2], [1, 2]], ["z", "float", [], [1]]], format: "columnar", expected: '{"outputs":{"y":[1.0,2.0],"z":1.0}}' },
   { clause: "10.1.O17", outputs: [["txt", "string", [1], ['a"/é']]], format: "row", expected: '{"predictions":["a\\"/é"]}' },
+  { clause: "1.3, escapes", outputs: [["txt", "string", [2], ["\b\f\n\r\t\\", "\u0000\u001f\u007f\u00e9"]]], format: "row", expected: '{"predictions":["\\b\\f\\n\\r\\t\\\\","\\u0000\\u001F\u007f\u00e9"]}' },
   { clause: "10.1.O18", outputs: [["txt_bytes", "string", [2], ["Hi", ""]]], format: "row", expected: '{"predictions":[{"b64":"SGk="},{"b64":""}]}' },
   { clause: "10.1.O20", outputs: [["i", "uint64", [1], ["18446744073709551615"]]], format: "columnar", expected: '{"outputs":[18446744073709551615]}' },
   { clause: "10.1.O21", outputs: [["i", "int64", [1], ["9007199254740993"]]], format: "row", expected: '{"predictions":[9007199254740993]}' },
   { clause: "10.1.O22", outputs: [["i", "uint8", [2], [0, 255]]], format: "row", expected: '{"predictions":[0,255]}' },
   { clause: "10.1.O23", outputs: [["b", "bool", [2], [true, false]]], format: "columnar", expected: '{"outputs":[true,false]}' },
+  { clause: "6.2, floats", outputs: [["y", "float", [12], [1, 0.1, 1 / 3, 999999, 1e6, 1234567, 16777216, 3e-5, Math.SQRT1_2, "-0", 3.4028234663852886e38, 1e-45]]], format: "row", expected: '{"predictions":[1.0,0.1,0.333333343,999999.0,1e+06,1234567.0,16777216.0,3e-05,0.707106769,-0.0,3.40282347e+38,1.4013e-45]}' },
+  { clause: "6.2, doubles", outputs: [["y", "double", [8], [0.1, 1 / 3, 1e15, 1234567, 123456789.125, Number.MAX_VALUE, 5e-324, 262144.0625]]], format: "row", expected: '{"predictions":[0.1,0.33333333333333331,1e+15,1234567.0,123456789.125,1.7976931348623157e+308,4.94066e-324,262144.0625]}' },
+  { clause: "6.2, integers", outputs: [["y", "int64", [2], ["-9223372036854775808", "9223372036854775807"]]], format: "row", expected: '{"predictions":[-9223372036854775808,9223372036854775807]}' },
+  { clause: "6.2, 8 and 16 bits", outputs: [["a", "int8", [2], [-128, 127]], ["b", "int16", [2], [-32768, 32767]], ["c", "uint32", [2], [0, 4294967295]]], format: "columnar", expected: '{"outputs":{"a":[-128,127],"b":[-32768,32767],"c":[0,4294967295]}}' },
+  { clause: "6.2, _bytes of another dtype", outputs: [["y_bytes", "int32", [1], [1]]], format: "row", expected: '{"predictions":[1]}' },
+  { clause: "6.2, _bytes among others", outputs: [["a_bytes", "string", [1, 2], ["Hi", "x"]], ["b", "string", [1], ["Hi"]]], format: "row", expected: '{"predictions":[{"a_bytes":[{"b64":"SGk="},{"b64":"eA=="}],"b":"Hi"}]}' },
+  { clause: "6.1, an empty batch of several", outputs: [["a", "float", [0], []], ["b", "half", [0, 2], []]], format: "row", expected: '{"predictions":[]}' },
+  { clause: "6.1, unprintable but empty", outputs: [["a", "half", [2, 0], []]], format: "row", expected: '{"predictions":[[],[]]}' },
+  { clause: "6.1, a scalar among others", outputs: [["a", "float", [], [1]], ["b", "float", [1], [1]]], format: "row", expected: "400 Tensor name: a has no shape information " },
   { clause: "10.1.O24", outputs: [["h", "half", [1], [1]]], format: "row", expected: "400 Failed to write JSON value for tensor type: half" },
   { clause: "10.1.O25", outputs: [["c", "complex64", [2], [1, 2]]], format: "row", expected: "400 Failed to write JSON value for tensor type: complex64" },
   { clause: "10.1.O25, columnar", outputs: [["c", "complex64", [2], [1, 2]]], format: "columnar", expected: "400 Failed to write JSON value for tensor type: complex64" },
