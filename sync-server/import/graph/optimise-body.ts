@@ -145,6 +145,11 @@ export class Body {
     }
   }
 
+  /** Whoever reads a node reads its twin instead; nothing is left that reads it. */
+  merge(gone: GraphNode, twin: GraphNode): void {
+    for (const reader of [...this.readers(gone)]) this.rewrite(reader, { ...reader, inputs: reader.inputs.map((input) => renamed(input, gone.name, twin.name)) });
+  }
+
   /** Gives a node that is not kept the name of its reader, which goes. */
   takeName(node: GraphNode, reader: GraphNode): void {
     this.#remove(reader);

@@ -1,10 +1,17 @@
+import { nodeOf } from "../graph-nodes.ts";
+import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldConstants } from "./fold-constants.ts";
+import { foldPads } from "./fold-pad.ts";
+import { foldReshapes } from "./fold-reshape.ts";
+import { fuseActivations } from "./fuse-activation.ts";
+import { fuseBiases } from "./fuse-bias.ts";
+import { fusePrelus } from "./fuse-prelu.ts";
 import type { Graph, StageReport } from "./graph.ts";
 import { nodeNamesOf } from "./node-names.ts";
 import { Body } from "./optimise-body.ts";
 import { dropNodes } from "./optimise-drop.ts";
-import { nodeOf } from "../graph-nodes.ts";
-import type { Stage } from "./optimise-stage.ts";
+import { shareNodes } from "./optimise-share.ts";
+import type { Stage, Tally } from "./optimise-stage.ts";
 import { keepReached, reach } from "./reach.ts";
 import { scopesOf } from "./rewrite.ts";
 
@@ -17,8 +24,31 @@ export interface Keep {
 
 const STAGES: readonly Stage[] = [
   { name: "drop", run: dropNodes },
-  { name: "fold", run: foldConstants },
+  { name: "share", run: shareNodes },
+  { name: "fold constants", run: foldConstants },
+  { name: "fold shapes", run: foldReshapes },
+  { name: "share", run: shareNodes },
+  { name: "fold batch norms", run: foldScalesAndBiases },
+  { name: "fuse PReLU", run: fusePrelus },
+  { name: "fuse activations", run: fuseActivations },
+  { name: "fold padding", run: foldPads },
+  { name: "share", run: shareNodes },
 ];
+
+/** A bias may stand before a scale and after it. */
+function foldScalesAndBiases(body: Body): Tally {
+  const tally = new Map<string, number>();
+  for (let before = -1; sum(tally) > before; ) {
+    before = sum(tally);
+    fuseBiases(body, tally);
+    foldBatchNorms(body, tally);
+  }
+  return tally;
+}
+
+function sum(tally: Tally): number {
+  return [...tally.values()].reduce((total, times) => total + times, 0);
+}
 
 /**
  * Makes a graph smaller and faster, in place, its answers the same but for the last bits of floats. What is fed and fetched
