@@ -50,7 +50,7 @@ const shown = (records: readonly WarmUpRecord[]): string[] =>
   records.map((record) => {
     const def = DEFS[record.signatureDef];
     const inputs = def === undefined ? {} : warmUpInputs(record, def);
-    return `${record.signatureDef}: ${Object.entries(inputs).map(([key, { dtype, shape, data }]) => `${key} ${dtype} [${shape.join()}] ${Array.from<unknown>(data, (one) => (one instanceof Uint8Array ? Buffer.from(one).toString("latin1") : String(one))).join()}`).join("; ")}`;
+    return `${record.signatureDef}: ${Object.entries(inputs).map(([key, { dtype, shape, data }]) => `${key} ${dtype} [${shape.join()}] ${Array.from<unknown, string>(data, (one) => (one instanceof Uint8Array ? Buffer.from(one).toString("latin1") : String(one))).join()}`).join("; ")}`;
   });
 
 const shape = (...sizes: number[]): object => ({ dim: sizes.map((size) => ({ size })) });
