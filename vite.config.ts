@@ -15,6 +15,7 @@ const entries = {
   server: "sync-server/index.ts",
   cli: "cli/main.ts",
   "engine-thread": "edge/engine-thread.ts",
+  "image-thread": "edge/image/thread.ts",
   "publish-thread": "sync-server/publish-thread.ts",
 };
 

@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import type { AshoreError } from "../protocol/errors.ts";
 import { createRuntime, type FetchPort, type Ports, type Runtime, type RuntimeEvent, type RuntimeOptions } from "../runtime/index.ts";
 import { createThreadedEngineHost } from "./engine-host.ts";
+import { createImageThread } from "./image-thread.ts";
 import { nodeClock } from "./node-clock.ts";
 import { openFileStores } from "./stores.ts";
 
@@ -37,6 +38,7 @@ export async function createEdgeRuntime({ dataDir, blobsDir, fetch = (url, init)
     onLost?.(error);
   };
   const stores = await openFileStores({ folder: dataDir, sharedBlobs: blobsDir, report, onLost: lost });
+  const images = createImageThread();
   try {
     const runtime = await createRuntime({
       ...options,
@@ -47,6 +49,7 @@ export async function createEdgeRuntime({ dataDir, blobsDir, fetch = (url, init)
         blobs: stores.blobs,
         journal: stores.journal,
         metadata: stores.metadata,
+        prepareImage: images.prepareImage,
         engine: ports?.engine ?? createThreadedEngineHost({ log: onEngineOutput }),
         ...ports,
         report,
@@ -56,6 +59,7 @@ export async function createEdgeRuntime({ dataDir, blobsDir, fetch = (url, init)
       runtime,
       close: async (how) => {
         await runtime.close(how);
+        await images.close();
         await stores.close();
       },
     };

@@ -24,7 +24,7 @@ export interface ClassScore {
 }
 
 /**
- * The `top` best classes of each row of an output, best first; of two with one score the earlier. NaN is no score. Undefined
+ * The `top` best classes of each row of an output, best first, NaN last; of two with one score the earlier. Undefined
  * where the output has other scores than there are names, or more than one row of them for one of its batch.
  */
 export function classesOf({ names, activation }: NamedClasses, { data, shape }: Tensor, top: number): readonly (readonly ClassScore[])[] | undefined {
@@ -53,9 +53,10 @@ function best(scores: Float64Array, names: readonly string[], top: number): read
   const found: ClassScore[] = [];
   for (let at = 0; at < scores.length; at++) {
     const score = scores[at] ?? NaN;
+    const isBetter = (other: ClassScore): boolean => score > other.score || (Number.isNaN(other.score) && !Number.isNaN(score));
     const last = found[top - 1];
-    if (Number.isNaN(score) || (last !== undefined && !(score > last.score))) continue;
-    const place = found.findIndex((other) => score > other.score);
+    if (last !== undefined && !isBetter(last)) continue;
+    const place = found.findIndex(isBetter);
     found.splice(place < 0 ? found.length : place, 0, { name: names[at] ?? "", score });
     if (found.length > top) found.pop();
   }

@@ -85,6 +85,7 @@ export const LIMITS = {
   echoBytes: 256,
   /** Of an image that is decoded; some 100 MB, and four times that while it is. */
   imagePixels: 24 * MIB,
+  imageSide: 32_768,
   /** Values that the images of one request become. */
   imageElements: 64 * MIB,
   jsonDepth: 500_000,

@@ -2,7 +2,9 @@ import type { CancelSignal } from "../protocol/cancel-signal.ts";
 import type { Digest } from "../protocol/digest.ts";
 import type { AshoreError } from "../protocol/errors.ts";
 import type { Backend } from "../protocol/manifest.ts";
+import type { PreparedImage } from "../protocol/image/preprocess-image.ts";
 import type { ModelName, Version } from "../protocol/names.ts";
+import type { Preprocess } from "../protocol/preprocess.ts";
 import type { TargetInfo } from "../protocol/serving-config.ts";
 import type { VersionStatus } from "../protocol/states.ts";
 import type { NamedTensors } from "../protocol/tensor.ts";
@@ -147,6 +149,13 @@ export interface EngineHost {
   close(): Promise<void>;
 }
 
+/**
+ * A JPEG or PNG, decoded (the way up that its EXIF says, colour profiles not applied) and made what a graph takes, where that
+ * stalls nobody else if the host can.
+ * @throws INVALID_ARGUMENT, LIMIT_EXCEEDED, CANCELLED
+ */
+export type PrepareImage = (bytes: Uint8Array, how: Preprocess, options: RunOptions) => Promise<PreparedImage>;
+
 /** News from the runtime; data, never a request. */
 export type RuntimeEvent =
   | { readonly type: "state"; readonly model: ModelName; readonly status: VersionStatus; readonly backend?: Backend }
@@ -168,5 +177,7 @@ export interface Ports {
   readonly journal: JournalStore;
   readonly metadata: RecordStore;
   readonly engine: EngineHost;
+  /** Absent: this host takes images as pixels alone. */
+  readonly prepareImage?: PrepareImage | undefined;
   readonly report: ReportPort;
 }

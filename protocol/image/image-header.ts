@@ -12,7 +12,7 @@ const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 
 
 /**
  * What an encoded image says it is, read before anything is decoded: a few bytes may promise more pixels than there is memory.
- * @throws INVALID_ARGUMENT for what is no JPEG (gray or colour) and no PNG; LIMIT_EXCEEDED beyond LIMITS.imagePixels
+ * @throws INVALID_ARGUMENT for what is no JPEG (gray or colour) and no PNG; LIMIT_EXCEEDED beyond LIMITS.imagePixels and imageSide
  */
 export function readImageHeader(bytes: Uint8Array): ImageHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -23,7 +23,7 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader {
     throw new AshoreError("INVALID_ARGUMENT", `An image of ${bytes.length} bytes is neither a JPEG (gray or RGB) nor a PNG, or it is cut short; send one of those.`);
   }
   const { width, height } = header;
-  if (width * height > LIMITS.imagePixels) throw new AshoreError("LIMIT_EXCEEDED", `An image has ${width} x ${height} pixels; at most ${LIMITS.imagePixels} are taken. Make it smaller before it is sent.`);
+  if (width * height > LIMITS.imagePixels || Math.max(width, height) > LIMITS.imageSide) throw new AshoreError("LIMIT_EXCEEDED", `An image has ${width} x ${height} pixels; at most ${LIMITS.imagePixels} are taken, and ${LIMITS.imageSide} on a side. Make it smaller before it is sent.`);
   return header;
 }
 

@@ -1,79 +1,85 @@
+import { AshoreError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import type { Preprocess } from "../preprocess.ts";
 import type { Pixels } from "./pixels.ts";
-import { tapsOf } from "./taps.ts";
+import { tapsOf, type Taps } from "./taps.ts";
 
-/** Height and width of what an image becomes. */
-export type OutputSize = readonly [height: number, width: number];
-
-export function outputSize({ size }: Preprocess, { width, height }: Pixels): OutputSize {
-  return size ?? [height, width];
+/** An image as a graph takes it: height times width times channels values, in the order of `layout`. */
+export interface PreparedImage {
+  readonly height: number;
+  readonly width: number;
+  readonly values: Float32Array<ArrayBuffer>;
 }
 
 /** A part of an axis: from, to. */
 type Span = readonly [number, number];
 
 /**
- * One image as a graph takes it, written to `into` from `at` on: as many values as height times width times channels, in the
- * order of `layout`. It is Pillow's arithmetic in its float mode (each channel resized as mode "F", columns before rows); alpha
- * and gray are rounded to 8 bits before, as Pillow's own are.
+ * It is Pillow's arithmetic in its float mode (each channel resized as mode "F", columns before rows); alpha and gray are rounded
+ * to 8 bits before, as Pillow's own are.
+ * @throws LIMIT_EXCEEDED for more than LIMITS.imageElements values
  */
-export function preprocessImage(image: Pixels, how: Preprocess, into: Float32Array, at: number, size: OutputSize): void {
+export function preprocessImage(image: Pixels, how: Preprocess): PreparedImage {
   const planes = how.channels === "gray" ? 1 : 3;
-  const [height, width] = size;
-  const { sources, targets } = framed(image, how, size);
+  const [height, width] = how.size ?? [image.height, image.width];
+  if (height * width * planes > LIMITS.imageElements) throw new AshoreError("LIMIT_EXCEEDED", `An image of ${width} x ${height} pixels becomes more than the ${LIMITS.imageElements} values that are taken; make it smaller.`);
+  const { sources, targets } = framed(image, how, height, width);
   const [[top, bottom], [left, right]] = targets;
-  const columns = tapsOf(how.resize, image.width, ...sources[1], right - left);
-  const rows = tapsOf(how.resize, image.height, ...sources[0], bottom - top);
-  const firstRow = rows.firsts[0] ?? 0;
-  const lastRow = (rows.firsts.at(-1) ?? 0) + (rows.counts.at(-1) ?? 0);
-
   const narrow = right - left;
-  const band = new Float32Array((lastRow - firstRow) * planes * narrow);
-  const line = new Float32Array(planes * image.width);
-  for (let row = firstRow; row < lastRow; row++) {
-    readLine(image, row, how, line);
-    for (let plane = 0; plane < planes; plane++) {
-      const base = ((row - firstRow) * planes + plane) * narrow;
-      for (let x = 0; x < narrow; x++) {
-        const from = plane * image.width + (columns.firsts[x] ?? 0);
-        const weights = x * columns.stride;
-        const count = columns.counts[x] ?? 0;
-        let sum = 0;
-        for (let tap = 0; tap < count; tap++) sum += (line[from + tap] ?? 0) * (columns.weights[weights + tap] ?? 0);
-        band[base + x] = sum;
-      }
-    }
-  }
+  const resized = resize(image, how, tapsOf(how.resize, image.height, ...sources[0], bottom - top), tapsOf(how.resize, image.width, ...sources[1], narrow), planes);
 
+  const values = new Float32Array(height * width * planes);
   const isPlanar = how.layout === "nchw";
   const step = isPlanar ? 1 : planes;
-  const sums = new Float64Array(narrow);
   for (let channel = 0; channel < planes; channel++) {
     const { scale } = how;
     const mean = how.mean[channel] ?? 0;
     const std = how.std[channel] ?? 1;
     const plane = how.channels === "bgr" ? 2 - channel : channel;
-    const start = at + (isPlanar ? channel * height * width : channel);
+    const start = isPlanar ? channel * height * width : channel;
     if (narrow < width || bottom - top < height) {
       const value = ((planes === 1 ? grayOf(...how.background) : (how.background[plane] ?? 0)) * scale - mean) / std;
-      for (let place = 0; place < height * width; place++) into[start + place * step] = value;
+      for (let place = 0; place < height * width; place++) values[start + place * step] = value;
     }
     for (let y = top; y < bottom; y++) {
-      const weights = (y - top) * rows.stride;
-      const count = rows.counts[y - top] ?? 0;
-      sums.fill(0);
-      for (let tap = 0; tap < count; tap++) {
-        const weight = rows.weights[weights + tap] ?? 0;
-        const base = (((rows.firsts[y - top] ?? 0) + tap - firstRow) * planes + plane) * narrow;
-        for (let x = 0; x < narrow; x++) sums[x] = (sums[x] ?? 0) + weight * (band[base + x] ?? 0);
-      }
-      for (let x = 0; x < narrow; x++) into[start + (y * width + left + x) * step] = ((sums[x] ?? 0) * scale - mean) / std;
+      const from = ((y - top) * planes + plane) * narrow;
+      const to = start + (y * width + left) * step;
+      for (let x = 0; x < narrow; x++) values[to + x * step] = ((resized[from + x] ?? 0) * scale - mean) / std;
     }
   }
+  return { height, width, values };
+}
+
+/** Row by row, and in each channel by channel. Each row of the image is read once, and kept no longer. */
+function resize(image: Pixels, how: Preprocess, rows: Taps, columns: Taps, planes: number): Float64Array {
+  const tall = rows.firsts.length;
+  const narrow = columns.firsts.length;
+  const resized = new Float64Array(tall * planes * narrow);
+  const line = new Float32Array(planes * image.width);
+  const short = new Float32Array(planes * narrow);
+  for (let row = 0, oldest = 0; oldest < tall; row++) {
+    if (row < (rows.firsts[oldest] ?? 0)) continue;
+    readLine(image, row, how, line);
+    for (let place = 0; place < short.length; place++) {
+      const x = place % narrow;
+      const from = ((place - x) / narrow) * image.width + (columns.firsts[x] ?? 0);
+      const count = columns.counts[x] ?? 0;
+      let sum = 0;
+      for (let tap = 0; tap < count; tap++) sum += (line[from + tap] ?? 0) * (columns.weights[x * columns.stride + tap] ?? 0);
+      short[place] = sum;
+    }
+    for (let y = oldest; y < tall && (rows.firsts[y] ?? 0) <= row; y++) {
+      const weight = rows.weights[y * rows.stride + row - (rows.firsts[y] ?? 0)] ?? 0;
+      const base = y * short.length;
+      for (let place = 0; place < short.length; place++) resized[base + place] = (resized[base + place] ?? 0) + weight * (short[place] ?? 0);
+    }
+    while (oldest < tall && (rows.firsts[oldest] ?? 0) + (rows.counts[oldest] ?? 0) <= row + 1) oldest++;
+  }
+  return resized;
 }
 
 /** Which part of the image goes to which part of the output, rows and columns: Pillow's `resize`, `ImageOps.fit` and `ImageOps.pad`. */
-function framed(image: Pixels, { fit, centralFraction }: Preprocess, [height, width]: OutputSize): { readonly sources: readonly [Span, Span]; readonly targets: readonly [Span, Span] } {
+function framed(image: Pixels, { fit, centralFraction }: Preprocess, height: number, width: number): { readonly sources: readonly [Span, Span]; readonly targets: readonly [Span, Span] } {
   let tall = image.height * centralFraction;
   let wide = image.width * centralFraction;
   let [high, broad] = [height, width];

@@ -1,3 +1,4 @@
+import type { NamedClasses } from "../../protocol/classes.ts";
 import type { Digest } from "../../protocol/digest.ts";
 import type { Backend, Manifest } from "../../protocol/manifest.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
@@ -11,6 +12,8 @@ export interface Servable {
   /** The digest of its manifest. */
   readonly digest: Digest;
   readonly manifest: Manifest;
+  /** What it calls the scores of an output. */
+  readonly classes?: NamedClasses | undefined;
   /** The backend that passed the self-test, and runs it. */
   readonly backend: Backend;
   readonly hosted: HostedModel;

@@ -1,12 +1,16 @@
+import type { ClassScore } from "../../protocol/classes.ts";
 import { AshoreError } from "../../protocol/errors.ts";
+import { isPixels } from "../../protocol/image/pixels.ts";
 import type { Backend } from "../../protocol/manifest.ts";
 import type { Version } from "../../protocol/names.ts";
 import { elementCount, type NamedTensors, type Tensor } from "../../protocol/tensor.ts";
 import type { Manager, Selector } from "../activate/index.ts";
-import type { WithSignal } from "../ports.ts";
+import type { PrepareImage, WithSignal } from "../ports.ts";
+import { bestClasses } from "./best-classes.ts";
 import { computeAlone, type Compute } from "./compute.ts";
 import { execute } from "./execute.ts";
 import { tensorOfNested, type Nested } from "./nested.ts";
+import { imagesOf, imageTensor, type Image, type ImageOptions } from "./read-images.ts";
 import { signatureOf, type Signature } from "./signature.ts";
 import { withServable } from "./with-servable.ts";
 
@@ -14,11 +18,17 @@ export interface PredictRequest extends Selector {
   readonly model: string;
   /** Default `serving_default`. */
   readonly signatureDef?: string | undefined;
-  /** By the signature def's input keys: tensors of its dtypes, or nested arrays. One that has a default may be left out. */
-  readonly inputs: Readonly<Record<string, Tensor | Nested>>;
+  /**
+   * By the signature def's input keys: tensors of its dtypes, or nested arrays; images, one or several, for an input that the model
+   * says how to make of them. One that has a default may be left out.
+   */
+  readonly inputs: Readonly<Record<string, Tensor | Nested | Image | readonly Image[]>>;
+  /** How many classes to name, of a model that has names for them. Default 5. */
+  readonly topK?: number | undefined;
 }
 
 export interface PredictOptions extends WithSignal {
+  readonly prepareImage?: PrepareImage | undefined;
   /** What puts requests together. Default: one inference for each. */
   readonly batching?: Compute | undefined;
 }
@@ -26,6 +36,8 @@ export interface PredictOptions extends WithSignal {
 export interface PredictAnswer {
   /** By the signature def's output keys, in its dtypes. */
   readonly outputs: NamedTensors;
+  /** The best classes, best first, for each row of the batch; undefined where the model has no names for them, or they do not fit. */
+  readonly classes?: readonly (readonly ClassScore[])[] | undefined;
   readonly version: Version;
   readonly backend: Backend;
 }
@@ -35,37 +47,43 @@ export interface PredictAnswer {
  * @throws NOT_FOUND, UNAVAILABLE, VERSION_BLOCKED (the version), INVALID_ARGUMENT (label, signature def, inputs), UNIMPLEMENTED
  * (a dtype that the engine cannot compute), ENGINE_CRASHED, CANCELLED, DEADLINE_EXCEEDED
  */
-export function predict(manager: Manager, request: PredictRequest, { signal, batching: compute = computeAlone }: PredictOptions = {}): Promise<PredictAnswer> {
+export function predict(manager: Manager, request: PredictRequest, { signal, prepareImage, batching: compute = computeAlone }: PredictOptions = {}): Promise<PredictAnswer> {
   return withServable(
     manager,
     request.model,
     request,
     async (servable, alone) => {
       const signature = signatureOf(servable.manifest, request.signatureDef);
-      const outputs = await execute(compute, servable, signature, tensorsOf(request.inputs, signature), { signal, alone });
-      return { outputs, version: servable.version, backend: servable.backend };
+      const inputs = await tensorsOf(request.inputs, signature, { signal, prepareImage });
+      const outputs = await execute(compute, servable, signature, inputs, { signal, alone });
+      return { outputs, classes: bestClasses(servable, outputs, request.topK), version: servable.version, backend: servable.backend };
     },
     { signal },
   );
 }
 
-function tensorsOf(given: PredictRequest["inputs"], { inputs, name, defaults }: Signature): NamedTensors {
+async function tensorsOf(given: PredictRequest["inputs"], signature: Signature, options: ImageOptions): Promise<NamedTensors> {
+  const { inputs, name, defaults } = signature;
   const known = new Set(inputs.map(({ key }) => key));
   const extra = Object.keys(given).filter((key) => !known.has(key));
   if (extra.length > 0) {
     throw new AshoreError("INVALID_ARGUMENT", `The signature def ${name} has no input ${extra.join(", ")}; its inputs are ${[...known].join(", ")}.`);
   }
   const tensors: Record<string, Tensor> = {};
-  for (const { key, dtype } of inputs) {
+  for (const port of inputs) {
+    const { key, dtype } = port;
     const value = given[key];
     if (value === undefined && defaults.has(key)) continue;
     if (value === undefined) throw new AshoreError("INVALID_ARGUMENT", `The input ${key} (${dtype}) of the signature def ${name} is missing.`);
-    tensors[key] = isTensor(value) ? checked(key, value) : tensorOfNested(value, dtype, key);
+    const images = port.preprocess === undefined && !isPixels(value) ? undefined : imagesOf(value);
+    // What is neither numbers nor images is refused as what the input takes first of all: numbers.
+    if (images !== undefined) tensors[key] = await imageTensor(images, port, signature, options);
+    else tensors[key] = isTensor(value) ? checked(key, value) : tensorOfNested(value as Nested, dtype, key);
   }
   return tensors;
 }
 
-function isTensor(value: Tensor | Nested): value is Tensor {
+function isTensor(value: PredictRequest["inputs"][string]): value is Tensor {
   return typeof value === "object" && "dtype" in value && "shape" in value;
 }
 

@@ -3,6 +3,7 @@ import { AshoreError } from "../../protocol/errors.ts";
 import { graphInputs } from "../../protocol/graph-inputs.ts";
 import type { Manifest, SignatureDef } from "../../protocol/manifest.ts";
 import { tensorOfJson } from "../../protocol/small-tensor.ts";
+import type { Preprocess } from "../../protocol/preprocess.ts";
 import type { Tensor } from "../../protocol/tensor.ts";
 
 /** TensorFlow Serving's name for the signature def that a request without one gets. */
@@ -14,6 +15,8 @@ export interface Port {
   /** The graph's (`x:0`). */
   readonly name: string;
   readonly dtype: DType;
+  /** How an image becomes it, for an input that images become. */
+  readonly preprocess?: Preprocess | undefined;
 }
 
 /** A signature def, laid out once for all requests. */
@@ -21,6 +24,8 @@ export interface Signature {
   readonly name: string;
   readonly def: SignatureDef;
   readonly inputs: readonly Port[];
+  /** Those of the inputs that images become. */
+  readonly images: readonly Port[];
   /** What the graph is fed: the inputs, or the features of the examples that the input holds. */
   readonly feeds: readonly Port[];
   readonly outputs: readonly Port[];
@@ -37,18 +42,19 @@ const LAID_OUT = new WeakMap<SignatureDef, Signature>();
  * @param missing TensorFlow Serving's words where there is none, `%` for its name
  * @throws INVALID_ARGUMENT
  */
-export function signatureOf({ signatureDefs }: Manifest, name: string | undefined, missing = 'Serving signature name: "%" not found in signature def'): Signature {
+export function signatureOf({ signatureDefs, preprocess }: Manifest, name: string | undefined, missing = 'Serving signature name: "%" not found in signature def'): Signature {
   const asked = name === undefined || name === "" ? DEFAULT_SIGNATURE : name;
   const def = Object.hasOwn(signatureDefs, asked) ? signatureDefs[asked] : undefined;
   if (def === undefined) throw new AshoreError("INVALID_ARGUMENT", missing.replace("%", () => asked));
   let signature = LAID_OUT.get(def);
-  if (signature === undefined) LAID_OUT.set(def, (signature = layOut(asked, def)));
+  if (signature === undefined) LAID_OUT.set(def, (signature = layOut(asked, def, preprocess)));
   return signature;
 }
 
-function layOut(name: string, def: SignatureDef): Signature {
+function layOut(name: string, def: SignatureDef, preprocess: Manifest["preprocess"] = {}): Signature {
   const outputs = ports(def.outputs);
-  return { name, def, inputs: ports(def.inputs), feeds: ports(graphInputs(def)), outputs, defaults: defaultsOf(def), fetches: [...new Set(outputs.map((port) => port.name))] };
+  const inputs = ports(def.inputs).map((port) => (port.dtype !== "string" && Object.hasOwn(preprocess, port.key) ? { ...port, preprocess: preprocess[port.key] } : port));
+  return { name, def, inputs, images: inputs.filter((port) => port.preprocess !== undefined), feeds: ports(graphInputs(def)), outputs, defaults: defaultsOf(def), fetches: [...new Set(outputs.map((port) => port.name))] };
 }
 
 function ports(infos: SignatureDef["inputs"]): readonly Port[] {

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { outputSize, preprocessImage } from "../../protocol/image/preprocess-image.ts";
 import type { Pixels } from "../../protocol/image/pixels.ts";
 import type { Preprocess } from "../../protocol/preprocess.ts";
 import { ROOT } from "./root.ts";
@@ -43,13 +42,6 @@ export const IMAGE_CASES: readonly ImageCase[] = expected.cases.map(({ file, pre
     tolerance: (file.endsWith(".jpg") ? 2 / 255 : 1e-3) * unit,
   };
 });
-
-export function preprocessed(pixels: Pixels, how: Preprocess): Float32Array<ArrayBuffer> {
-  const [height, width] = outputSize(how, pixels);
-  const into = new Float32Array(height * width * (how.channels === "gray" ? 1 : 3));
-  preprocessImage(pixels, how, into, 0, [height, width]);
-  return into;
-}
 
 /** The largest difference between two lists of one length; NaN where they are not. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { decodeJpeg } from "../../../edge/image/decode-jpeg.ts";
 import { decodePng } from "../../../edge/image/decode-png.ts";
-import { IMAGE_CASES, imageFile, largestDifference, PIXELS, preprocessed } from "../../support/image-vectors.ts";
+import { preprocessImage } from "../../../protocol/image/preprocess-image.ts";
+import { IMAGE_CASES, imageFile, largestDifference, PIXELS } from "../../support/image-vectors.ts";
 
 describe("a PNG is decoded exactly", () => {
   test.each(PIXELS)("%s", (file, pixels) => {
@@ -13,7 +14,8 @@ describe("a PNG is decoded exactly", () => {
 describe("an image becomes what Pillow and NumPy make of it", () => {
   test.each(IMAGE_CASES)("$name", ({ file, preprocess, values, tolerance }) => {
     const bytes = imageFile(file);
-    const got = preprocessed(file.endsWith(".jpg") ? decodeJpeg(bytes) : decodePng(bytes), preprocess);
+    const { height, width, values: got } = preprocessImage(file.endsWith(".jpg") ? decodeJpeg(bytes) : decodePng(bytes), preprocess);
+    expect([height, width]).toEqual(preprocess.size);
     expect(largestDifference(got, values)).toBeLessThanOrEqual(tolerance);
   });
 });
