@@ -14,6 +14,7 @@ export function scopesOf(graph: Graph): Scope[] {
 
 /** Puts nodes into a scope before the one that is being rewritten. */
 export interface Writer {
+  readonly inFunction: boolean;
   /** The reference to the first output of a new node, which is named after the one that is being rewritten. */
   add(op: string, inputs: readonly string[], attrs?: Attrs): string;
   constant(tensor: Tensor): string;
@@ -37,7 +38,7 @@ export function rewrite(graph: Graph, rules: Readonly<Record<string, Rule>>, nam
     for (const node of [...scope.nodes]) {
       const rule = Object.hasOwn(rules, node.op) ? rules[node.op] : undefined;
       const { op } = node;
-      if (rule?.(node, writerAt(node, { nodes, byName, graph, names })) === true) done.set(op, (done.get(op) ?? 0) + 1);
+      if (rule?.(node, writerAt(node, { nodes, byName, graph, names, inFunction: scope.function !== undefined })) === true) done.set(op, (done.get(op) ?? 0) + 1);
       nodes.push(node);
     }
     scope.nodes.splice(0, scope.nodes.length, ...nodes);
@@ -50,9 +51,10 @@ interface Place {
   readonly byName: Map<string, GraphNode>;
   readonly graph: Graph;
   readonly names: NodeNames;
+  readonly inFunction: boolean;
 }
 
-function writerAt(at: GraphNode, { nodes, byName, graph, names }: Place): Writer {
+function writerAt(at: GraphNode, { nodes, byName, graph, names, inFunction }: Place): Writer {
   const insert = (name: string, op: string, inputs: readonly string[], attrs: Attrs): string => {
     const node = { name, op, inputs: [...inputs], attrs };
     nodes.push(node);
@@ -61,6 +63,7 @@ function writerAt(at: GraphNode, { nodes, byName, graph, names }: Place): Writer
   };
   const find = (reference: string): GraphNode | undefined => byName.get(nodeOf(reference));
   return {
+    inFunction,
     add: (op, inputs, attrs = {}) => insert(names.fresh(`${at.name}/${op}`), op, inputs, attrs),
     constant(tensor) {
       const name = names.fresh(`${at.name}/Const`);

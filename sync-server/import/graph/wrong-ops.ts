@@ -1,8 +1,11 @@
-import { boolOf, textOf, textsOf, intOf } from "./attrs.ts";
+import { boolOf, textOf, textsOf, intOf, typeOf } from "./attrs.ts";
 import type { GraphNode } from "./graph.ts";
 
 /** Attributes of TF.js that it reads in lower case and as Latin-1, and a pattern language that is not RE2's in all. */
 const PLAIN_TEXT = /^[\x20-\x40\x5b-\x7e]*$/;
+
+/** Operations that TF.js has for numbers only. */
+const MOVES_STRINGS: ReadonlySet<string> = new Set(["Gather", "GatherV2", "Transpose", "Select", "SelectV2", "Reverse", "ReverseV2", "Pad", "PadV2", "MirrorPad", "Split", "SplitV", "BroadcastTo", "Cast"]);
 
 /**
  * Why TF.js 4.22 would compute a node wrongly without a word, for what it cannot be rewritten; undefined where it is right. The
@@ -12,7 +15,7 @@ export function whyWrong({ op, name, attrs }: GraphNode, inFunction: boolean): s
   const because = (why: string): string => `${op} (the node ${name}) ${why}`;
   switch (op) {
     case "FakeQuantWithMinMaxVars":
-      return because("is passed over by TensorFlow.js, which does not quantise");
+      return because("has a range that is not constant, and TensorFlow.js would pass it over");
     case "RandomUniformInt":
       return because("takes its bounds from where TensorFlow.js does not look");
     case "OneHot":
@@ -38,6 +41,6 @@ export function whyWrong({ op, name, attrs }: GraphNode, inFunction: boolean): s
     case "LookupTableSizeV2":
       return inFunction ? because("looks into a table inside a loop or a branch, where TensorFlow.js has no tables") : undefined;
     default:
-      return undefined;
+      return MOVES_STRINGS.has(op) && ["T", "Tparams", "SrcT", "DstT"].some((attr) => typeOf(attrs, attr) === "DT_STRING") ? because("works on strings that are not constant, which TensorFlow.js cannot move about") : undefined;
   }
 }

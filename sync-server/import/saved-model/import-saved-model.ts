@@ -1,5 +1,10 @@
 import { AshoreError } from "../../../protocol/errors.ts";
 import { restoreDefaultAttrs } from "../graph/default-attrs.ts";
+import { gateBranchConstants } from "../graph/lower-branch-constants.ts";
+import { lowerCases } from "../graph/lower-case.ts";
+import { carryListElements } from "../graph/lower-list-elements.ts";
+import { lowerLookups } from "../graph/lower-lookups.ts";
+import { lowerOps } from "../graph/lower-ops.ts";
 import { mapDTypes } from "../graph/map-dtypes.ts";
 import { nodeNamesOf } from "../graph/node-names.ts";
 import { printGraph } from "../graph/print-graph.ts";
@@ -57,6 +62,8 @@ export async function importSavedModel(source: SourceFolder, options: ImportOpti
     return freezeVariables(graph, saved, variables, names, what).then((froze) => [...did, ...froze]);
   });
   await stage("attributes", () => restoreDefaultAttrs(graph));
+  await stage("control flow", () => [...lowerCases(graph, names), ...carryListElements(graph, names), ...gateBranchConstants(graph, names)]);
+  await stage("lower", () => [...lowerOps(graph, names), ...lowerLookups(graph, filler, names)]);
   let misfits: ReadonlyMap<string, string> = new Map();
   await stage("dtypes", () => {
     const mapped = mapDTypes(graph);

@@ -1,0 +1,192 @@
+import { boolAttr, boolOf, floatOf, intOf, textAttr, textOf, typeAttr, intsOf, intsAttr, type Attrs } from "./attrs.ts";
+import type { Graph } from "./graph.ts";
+import { lowerEinsum } from "./lower-einsum.ts";
+import { lowerLogicalXor, lowerMatrixBandPart, lowerMatrixDiag, throughIntegers } from "./lower-masks.ts";
+import type { NodeNames } from "./node-names.ts";
+import { dataInputs, referTo } from "./references.ts";
+import { rewrite, type Rule } from "./rewrite.ts";
+import { ints, scalar, toNumbers } from "./tensor-values.ts";
+
+const INT = { T: typeAttr("DT_INT32") };
+const FLOAT = { T: typeAttr("DT_FLOAT") };
+
+/** An operation that only passes its first input on. */
+const pass: Rule = ({ inputs, attrs }, { become }) => {
+  become("Identity", inputs.slice(0, 1), { T: attrs["T"] ?? attrs["dtype"] ?? typeAttr("DT_FLOAT") });
+  return true;
+};
+
+/** The same operation under the name that TF.js has for it. */
+const renamed = (op: string): Rule => ({ inputs, attrs }, { become }) => {
+  become(op, inputs, attrs);
+  return true;
+};
+
+const erfc: Rule = ({ inputs }, { add, constant, become }) => {
+  become("Sub", [constant(scalar(1, "float32")), add("Erf", inputs, FLOAT)], FLOAT);
+  return true;
+};
+
+/** TF.js makes floats of the sizes. */
+const shapeN: Rule = ({ inputs, attrs }, { add, become }) => {
+  const shapes = dataInputs(inputs).map((input) => add("Shape", [input], { out_type: attrs["out_type"] ?? typeAttr("DT_INT32") }));
+  become(shapes.length === 1 ? "Identity" : "IdentityN", shapes, {});
+  return true;
+};
+
+/** The remainder with the dividend's sign; TF.js gives it the divisor's. */
+const truncatingMod: Rule = ({ inputs, attrs }, { add, become }) => {
+  const [a = "", b = ""] = inputs;
+  become("Mul", [add("Sign", [a], attrs), add("FloorMod", [add("Abs", [a], attrs), add("Abs", [b], attrs)], attrs)], attrs);
+  return true;
+};
+
+/** Padding to the number that was asked for: TF.js pads to the number of boxes at most, or not at all, and counts nothing in V5. */
+const paddedNonMaxSuppression: Rule = ({ op, inputs, attrs }, write) => {
+  const { add, constant, become } = write;
+  const count = inputs[2] ?? "";
+  const isSoft = op === "NonMaxSuppressionV5";
+  const indices = add(isSoft ? op : "NonMaxSuppressionV3", inputs.slice(0, isSoft ? 6 : 5), { T: attrs["T"] ?? typeAttr("DT_FLOAT") });
+  const valid = add("Size", [indices], { ...INT, out_type: typeAttr("DT_INT32") });
+  const results = isSoft ? [indices, referTo(indices, 1)] : [indices];
+  if (!boolOf(attrs, "pad_to_max_output_size", false)) {
+    become("IdentityN", [...results, valid], {});
+    return true;
+  }
+  const after = add("Sub", [count, valid], INT);
+  const paddings = add("Reshape", [add("Pack", [constant(scalar(0)), after], { ...INT, axis: { i: "0" }, N: { i: "2" } }), constant(ints([1, 2]))], INT);
+  const padded = results.map((result, at) => add("PadV2", [result, paddings, constant(scalar(0, at === 0 ? "int32" : "float32"))], at === 0 ? INT : FLOAT));
+  become("IdentityN", [...padded, valid], {});
+  return true;
+};
+
+/** Normalising by the batch (training mode), which TF.js does by the moving averages that it is given. */
+const batchNorm: Rule = (node, write) => {
+  const { op, inputs, attrs } = node;
+  const { add, constant, become } = write;
+  if (!boolOf(attrs, "is_training", true)) return channelsLast(node, write);
+  if (textOf(attrs, "data_format", "NHWC") !== "NHWC") return false;
+  const [x = "", scale = "", offset = ""] = inputs;
+  const axes = constant(ints([0, 1, 2]));
+  const mean = add("Mean", [x, axes], FLOAT);
+  const variance = add("Mean", [add("SquaredDifference", [x, mean], FLOAT), axes], FLOAT);
+  become(op, [x, scale, offset, mean, variance], { ...attrs, is_training: boolAttr(false) });
+  return true;
+};
+
+/** Rounds to the steps of a quantised range; TF.js passes the operation over. A range that is not constant is left, and refused. */
+const fakeQuant: Rule = ({ op, inputs, attrs }, { add, constant, constantOf, become }) => {
+  const isArgs = op === "FakeQuantWithMinMaxArgs";
+  const [low, high] = isArgs ? [undefined, undefined] : [constantOf(inputs[1]), constantOf(inputs[2])];
+  if (!isArgs && (low === undefined || high === undefined)) return false;
+  const least = low === undefined ? Float64Array.of(floatOf(attrs, "min", -6)) : toNumbers(low);
+  const most = high === undefined ? Float64Array.of(floatOf(attrs, "max", 6)) : toNumbers(high);
+  const first = boolOf(attrs, "narrow_range", false) ? 1 : 0;
+  const last = 2 ** intOf(attrs, "num_bits", 8) - 1;
+  const ranges = Array.from(least, (min, at) => {
+    const step = ((most[at] ?? 0) - min) / (last - first);
+    const zero = Math.min(Math.max(Math.round(first - min / step), first), last);
+    return { step, min: (first - zero) * step, max: (last - zero) * step };
+  });
+  const values = (of: (range: (typeof ranges)[number]) => number): string => constant({ dtype: "float32", shape: low?.shape ?? [], data: Float32Array.from(ranges, of) });
+  const clamped = add("Minimum", [add("Maximum", [inputs[0] ?? "", values(({ min }) => min)], FLOAT), values(({ max }) => max)], FLOAT);
+  const steps = add("Mul", [add("Sub", [clamped, values(({ min }) => min)], FLOAT), values(({ step }) => 1 / step)], FLOAT);
+  const rounded = add("Floor", [add("AddV2", [steps, constant(scalar(0.5, "float32"))], FLOAT)], FLOAT);
+  become("AddV2", [add("Mul", [rounded, values(({ step }) => step)], FLOAT), values(({ min }) => min)], FLOAT);
+  return true;
+};
+
+const softsign: Rule = ({ inputs, attrs }, { add, constant, become }) => {
+  const [x = ""] = inputs;
+  become("RealDiv", [x, add("AddV2", [add("Abs", [x], attrs), constant(scalar(1, "float32"))], attrs)], attrs);
+  return true;
+};
+
+/** Half the sum of squares over all axes, whatever their number. */
+const l2Loss: Rule = ({ inputs, attrs }, { add, constant, become }) => {
+  const flat = add("Reshape", [inputs[0] ?? "", constant(ints([-1]))], attrs);
+  become("Mul", [add("Sum", [add("Square", [flat], attrs), constant(ints([0]))], attrs), constant(scalar(0.5, "float32"))], attrs);
+  return true;
+};
+
+/** Axes of images in the order that all of TF.js's kernels take, and back. */
+const channelsLast: Rule = (node, write) => {
+  const { op, inputs, attrs } = node;
+  if (textOf(attrs, "data_format", "NHWC") !== "NCHW") return false;
+  const { add, constant, become } = write;
+  const data = op === "Conv2DBackpropInput" ? 2 : 0;
+  const moved = [...inputs];
+  moved[data] = add("Transpose", [inputs[data] ?? "", constant(ints([0, 2, 3, 1]))], attrs);
+  if (data === 2) moved[0] = add("GatherV2", [inputs[0] ?? "", constant(ints([0, 2, 3, 1])), constant(scalar(0))], { Tparams: typeAttr("DT_INT32"), Tindices: typeAttr("DT_INT32") });
+  const result = add(op, moved, { ...attrs, data_format: textAttr("NHWC"), ...movedAttrs(attrs) });
+  become("Transpose", [result, constant(ints([0, 3, 1, 2]))], { T: attrs["T"] ?? typeAttr("DT_FLOAT") });
+  return true;
+};
+
+function movedAttrs(attrs: Attrs): Attrs {
+  const moved: Attrs = {};
+  for (const name of ["strides", "ksize", "dilations"]) {
+    const sizes = intsOf(attrs, name);
+    if (sizes?.length === 4) moved[name] = intsAttr([0, 2, 3, 1].map((axis) => sizes[axis] ?? 1));
+  }
+  const paddings = intsOf(attrs, "explicit_paddings");
+  if (paddings?.length === 8) moved["explicit_paddings"] = intsAttr([0, 2, 3, 1].flatMap((axis) => paddings.slice(2 * axis, 2 * axis + 2)));
+  return moved;
+}
+
+const RULES: Readonly<Record<string, Rule>> = {
+  Erfc: erfc,
+  MatrixBandPart: lowerMatrixBandPart,
+  BatchMatrixBandPart: lowerMatrixBandPart,
+  MatrixDiag: lowerMatrixDiag,
+  MatrixDiagV2: lowerMatrixDiag,
+  MatrixDiagV3: lowerMatrixDiag,
+  Einsum: lowerEinsum,
+  LogicalXor: lowerLogicalXor,
+  BatchMatMulV3: renamed("BatchMatMulV2"),
+  Inv: renamed("Reciprocal"),
+  Rint: renamed("Round"),
+  RefSwitch: renamed("Switch"),
+  RefMerge: renamed("Merge"),
+  RefEnter: renamed("Enter"),
+  RefExit: renamed("Exit"),
+  RefNextIteration: renamed("NextIteration"),
+  RefIdentity: pass,
+  EnsureShape: pass,
+  CheckNumerics: pass,
+  CheckNumericsV2: pass,
+  PreventGradient: pass,
+  StopGradient: pass,
+  Snapshot: pass,
+  Print: pass,
+  DisableCopyOnRead: pass,
+  ShapeN: shapeN,
+  Mod: truncatingMod,
+  TruncateMod: truncatingMod,
+  NonMaxSuppressionV4: paddedNonMaxSuppression,
+  NonMaxSuppressionV5: paddedNonMaxSuppression,
+  FakeQuantWithMinMaxArgs: fakeQuant,
+  FakeQuantWithMinMaxVars: fakeQuant,
+  FakeQuantWithMinMaxVarsPerChannel: fakeQuant,
+  Softsign: softsign,
+  L2Loss: l2Loss,
+  Conv2D: channelsLast,
+  DepthwiseConv2dNative: channelsLast,
+  Conv2DBackpropInput: channelsLast,
+  MaxPool: channelsLast,
+  AvgPool: channelsLast,
+  BiasAdd: channelsLast,
+  FusedBatchNorm: batchNorm,
+  FusedBatchNormV2: batchNorm,
+  FusedBatchNormV3: batchNorm,
+  Reverse: throughIntegers,
+  ReverseV2: throughIntegers,
+  StridedSlice: throughIntegers,
+  Select: throughIntegers,
+  SelectV2: throughIntegers,
+};
+
+/** Rewrites what TF.js lacks, or computes wrongly, in terms of what it computes rightly on every backend. */
+export function lowerOps(graph: Graph, names: NodeNames): string[] {
+  return [...rewrite(graph, RULES, names)].map(([op, count]) => `rewrote ${op}: ${count}`);
+}
