@@ -31,8 +31,11 @@ export class Batcher {
     this.#ports = ports;
     this.#line = new Line({
       ...ports,
-      // What is asked for in the same turn goes along.
-      onReady: (full) => void (full ? this.#work() : Promise.resolve().then(() => this.#work())),
+      onReady: (full) => {
+        if (this.#isBusy) return;
+        // What is asked for in the same turn goes along, where there is room for it.
+        void (full ? this.#work() : Promise.resolve().then(() => this.#work()));
+      },
     });
   }
 

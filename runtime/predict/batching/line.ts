@@ -45,17 +45,13 @@ export class Line {
     this.#ports.metrics?.entered(task.rows);
     const [share] = shares;
     if (share !== undefined && shares.length === 1) return await this.#join(task, share.batch, signal);
-    // Of a task in pieces, one that fails ends the others.
-    const cancel = new Cancel();
-    const stop = (): void => cancel.abort(asAshoreError(signal?.reason));
+    const whole = new Cancel();
+    const stop = (): void => whole.abort(asAshoreError(signal?.reason));
     signal?.addEventListener("abort", stop);
     try {
       let from = 0;
-      const pieces = shares.map(({ rows, batch }) => ({ batch, piece: { ...task, rows, feeds: sliceRows(task.feeds, from, (from += rows)) } }));
-      return joinRows(await Promise.all(pieces.map(({ piece, batch }) => this.#join(piece, batch, cancel))));
-    } catch (thrown) {
-      cancel.abort(asAshoreError(thrown));
-      throw thrown;
+      const pieces = shares.map(({ rows, batch }) => this.#join({ ...task, rows, feeds: sliceRows(task.feeds, from, (from += rows)) }, batch, whole, whole));
+      return joinRows(await Promise.all(pieces));
     } finally {
       signal?.removeEventListener("abort", stop);
     }
@@ -79,7 +75,8 @@ export class Line {
     }
   }
 
-  #join(asked: BatchTask, place: number | undefined, signal: CancelSignal | undefined): Promise<NamedTensors> {
+  /** @param whole what it is a piece of, which fails with it */
+  #join(asked: BatchTask, place: number | undefined, signal: CancelSignal | undefined, whole?: Cancel): Promise<NamedTensors> {
     return new Promise((resolve, reject) => {
       const abort = (): void => {
         const reason = asAshoreError(signal?.reason);
@@ -96,8 +93,9 @@ export class Line {
           if (task.isOver) return;
           task.isOver = true;
           signal?.removeEventListener("abort", abort);
-          if (answer instanceof AshoreError) reject(answer);
-          else resolve(answer);
+          if (!(answer instanceof AshoreError)) return resolve(answer);
+          reject(answer);
+          whole?.abort(answer);
         },
       };
       signal?.addEventListener("abort", abort, { once: true });
@@ -113,7 +111,11 @@ export class Line {
   /** A new batch at the end. Those before it that this task could not join any more wait for nobody else. */
   #open(task: BatchTask): Batch {
     const { clock, parameters, onReady } = this.#ports;
-    for (const batch of this.#batches) if (canShare(task, batch, parameters)) batch.isReady = true;
+    for (const batch of this.#batches) {
+      if (batch.isReady || !canShare(task, batch, parameters)) continue;
+      batch.isReady = true;
+      onReady(false);
+    }
     const wait = parameters.batchTimeoutMicros > 0 ? new AbortController() : undefined;
     const batch: Batch = { tasks: [], rows: 0, isReady: wait === undefined, wait };
     this.#batches.push(batch);
