@@ -52,9 +52,18 @@ export function functionsOf({ attrs }: GraphNode): string[] {
   return Object.values(attrs).flatMap(({ func, list }) => [...(func === undefined ? [] : [func.name]), ...(list?.func ?? []).map(({ name }) => name)]);
 }
 
-/** Keeps of a graph only what was reached, and of its constants only those that are left. */
+/**
+ * Keeps of a graph only what was reached, and of its constants only those that are left. A node whose inputs were not reached is
+ * one that is always fed: it becomes a placeholder.
+ */
 export function keepReached(graph: Graph, { nodes, functions }: Reached): void {
+  const gone = new Set(graph.nodes.map(({ name }) => name).filter((name) => !nodes.has(name)));
   graph.nodes = graph.nodes.filter(({ name }) => nodes.has(name));
+  for (const node of graph.nodes) {
+    if (!node.inputs.some((input) => gone.has(nodeOf(input)))) continue;
+    const { dtype = node.attrs["T"], shape } = node.attrs;
+    Object.assign(node, { op: "Placeholder", inputs: [], attrs: { ...(dtype && { dtype }), ...(shape && { shape }) } });
+  }
   graph.functions = graph.functions.filter(({ name }) => functions.has(name));
   const left = new Set([graph.nodes, ...graph.functions.map((body) => body.nodes)].flat().map(({ name }) => name));
   for (const name of graph.constants.keys()) if (!left.has(name)) graph.constants.delete(name);
