@@ -1,12 +1,12 @@
 import type { DType } from "../dtype.ts";
 import type { TensorData } from "../tensor.ts";
 import type { NumberBlock } from "./number-block.ts";
-import { carriedDType, dataOver } from "./tensor-data.ts";
+import { dataOver } from "./tensor-data.ts";
 
-/** A block's numbers as a dtype's elements, or undefined where only their literals can tell what they are. */
-export function blockData(values: Float64Array, block: NumberBlock, dtype: DType): TensorData | undefined {
-  if (values.length === 0) return dataOver(carriedDType(dtype), new ArrayBuffer(0));
-  switch (carriedDType(dtype)) {
+/** A block's numbers as elements carried by a dtype, or undefined where only their literals can tell what they are. */
+export function blockData(values: Float64Array, block: NumberBlock, carried: DType): TensorData | undefined {
+  if (values.length === 0) return dataOver(carried, new ArrayBuffer(0));
+  switch (carried) {
     case "float32":
       return new Float32Array(values);
     case "float64":

@@ -1,4 +1,5 @@
 import { ByteWriter } from "./byte-writer.ts";
+import type { RestDialect } from "./dialect.ts";
 import { rawBytes } from "./raw-text.ts";
 import { writeString } from "./write-string.ts";
 
@@ -9,10 +10,11 @@ export const REST_CONTENT_TYPE = "application/json";
 export const NOT_FOUND_PAGE = "<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n";
 
 /** `{"error": message}` in TensorFlow Serving's layout and escaping (`MakeJsonFromStatus`). */
-export function writeErrorBody(message: string): Uint8Array<ArrayBuffer> {
+export function writeErrorBody(message: string, { strictJson = false }: RestDialect = {}): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter(message.length + 64);
   out.ascii('{\n    "error": ');
-  writeString(out, rawBytes(message));
+  // Strictly, what a message repeats that is not UTF-8 becomes U+FFFD.
+  writeString(out, strictJson ? new TextEncoder().encode(message) : rawBytes(message));
   out.ascii("\n}");
   return out.finish();
 }

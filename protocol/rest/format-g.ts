@@ -18,13 +18,14 @@ export function formatG(value: number, precision: number): string {
 
 /**
  * A float as TensorFlow Serving prints it (`json_tensor.cc`, `WriteDecimal`): six digits if they read back to the same
- * number, else as many as its type needs (9 or 17), and `.0` behind a whole number without an exponent.
+ * number, else as many as its type needs (9 or 17; 16 bits never need more), and `.0` behind a whole number without an
+ * exponent.
  */
-export function formatDecimal(value: number, type: "float32" | "float64"): string {
+export function formatDecimal(value: number, type: "float16" | "bfloat16" | "float32" | "float64"): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value < 0 ? "-Infinity" : "Infinity";
   const short = formatG(value, 6);
-  const readBack = type === "float32" ? Math.fround(Number(short)) : Number(short);
+  const readBack = type === "float64" ? Number(short) : type === "float32" ? Math.fround(Number(short)) : value;
   const text = readBack === value ? short : formatG(value, type === "float32" ? 9 : 17);
   return /[.e]/.test(text) ? text : `${text}.0`;
 }

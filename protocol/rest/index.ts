@@ -1,6 +1,7 @@
 /** TensorFlow Serving's REST protocol as pure functions: bytes in, data out, and back. */
 export { checkClassifySignature, checkRegressSignature } from "./check-signature.ts";
 export { CORS_HEADERS, preflightStatus } from "./cors.ts";
+export type { RestDialect } from "./dialect.ts";
 export { encodedImages, topKOf } from "./encoded-images.ts";
 export { NOT_FOUND_PAGE, REST_CONTENT_TYPE, writeErrorBody } from "./error-body.ts";
 export { writeModelMetadata, type ModelMetadata } from "./metadata-json.ts";

@@ -21,8 +21,8 @@ export type RestRoute =
   | { readonly kind: "list" }
   /** The answer hangs on the Origin header alone: see `preflightStatus`. */
   | { readonly kind: "preflight" }
-  /** 400 with this message as the error body, or with an empty body where it is null. */
-  | { readonly kind: "refused"; readonly message: string | null }
+  /** 400 with this message as the error body; where it is `unsaid`, TensorFlow Serving leaves the body empty. */
+  | { readonly kind: "refused"; readonly message: string; readonly unsaid?: true }
   /** Not under `/v1/`: 404 with `NOT_FOUND_PAGE`, unless the host has another answer. */
   | { readonly kind: "elsewhere" };
 
@@ -40,12 +40,13 @@ export function parseRestPath(method: string, target: string): RestRoute {
   if (!SERVED.test(target)) return { kind: "elsewhere" };
   if (method === "OPTIONS") return { kind: "preflight" };
   const malformed: RestRoute = { kind: "refused", message: `Malformed request: ${method} ${target}` };
+  const tooLarge = (version: string | undefined): RestRoute => ({ kind: "refused", message: `Failed to convert version: ${version} to numeric.`, unsaid: true });
   if (method === "POST") {
     const match = PREDICTION.exec(target);
     if (match === null) return malformed;
     const [, model = "", version, label, verb] = match;
     const selector = select(version, label);
-    if (selector === undefined) return { kind: "refused", message: null };
+    if (selector === undefined) return tooLarge(version);
     // The pattern takes any case, the handler one.
     if (verb !== "predict" && verb !== "classify" && verb !== "regress") return malformed;
     return { kind: verb, model: percentDecode(model), ...selector };
@@ -55,7 +56,7 @@ export function parseRestPath(method: string, target: string): RestRoute {
   if (match === null) return malformed;
   const [, name, version, label, subresource] = match;
   const selector = select(version, label);
-  if (selector === undefined) return { kind: "refused", message: null };
+  if (selector === undefined) return tooLarge(version);
   if (name === undefined) {
     const isList = version === undefined && label === undefined && subresource === undefined;
     return isList ? { kind: "list" } : { kind: "refused", message: "Missing model name in request." };

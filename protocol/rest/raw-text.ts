@@ -27,6 +27,15 @@ export function rawBytes(text: string): Uint8Array<ArrayBuffer> {
   return out.finish();
 }
 
+export function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    decoder.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function textAroundRaw(bytes: Uint8Array): string {
   const pieces: string[] = [];
   let start = 0;

@@ -1,21 +1,22 @@
-import type { DType } from "../dtype.ts";
 import { AshoreError, asAshoreError, canonicalCode } from "../errors.ts";
 import type { TensorData } from "../tensor.ts";
 import { isBase64Object } from "./base64-object.ts";
 import { echo } from "./echo.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
 import { unfold } from "./parse-json.ts";
-import type { SignatureInputs } from "./predict-format.ts";
 import { measureTensor, readTensor, type ReadTensor } from "./read-tensor.ts";
 import { badDocument } from "./request-body.ts";
-import { carriedDType, joinData } from "./tensor-data.ts";
+import { joinData, type ElementType } from "./tensor-data.ts";
+
+/** The signature def's inputs, as they are read. */
+export type InputTypes = Readonly<Record<string, ElementType>>;
 
 /**
  * The tensors of a request in row format (`json_tensor.cc`, `FillTensorMapFromInstancesList`): each element a value of the
  * only input, or an object with a value for every input; all values of an input alike in shape, and batched.
  * @throws INVALID_ARGUMENT
  */
-export function readInstances(document: JsonTape, instances: number, inputs: SignatureInputs): ReadonlyMap<string, ReadTensor> {
+export function readInstances(document: JsonTape, instances: number, inputs: InputTypes): ReadonlyMap<string, ReadTensor> {
   if (!document.isArray(instances)) throw badDocument(document, "Expecting 'instances' to be an list/array");
   const block = document.block(instances);
   const count = block === undefined ? document.count(instances) : (block.shape[0] ?? 0);
@@ -38,7 +39,7 @@ function isNamed(document: JsonTape, element: number): boolean {
   return document.kind(element) === KIND.object && !isBase64Object(document, element);
 }
 
-function readObjects(document: JsonTape, instances: number, inputs: SignatureInputs, count: number): ReadonlyMap<string, ReadTensor> {
+function readObjects(document: JsonTape, instances: number, inputs: InputTypes, count: number): ReadonlyMap<string, ReadTensor> {
   const columns = new Columns(inputs);
   const required = Object.keys(inputs).sort();
   let index = 0;
@@ -65,20 +66,23 @@ function readObjects(document: JsonTape, instances: number, inputs: SignatureInp
   return columns.tensors(count);
 }
 
-function readValues(document: JsonTape, instances: number, inputs: SignatureInputs): ReadonlyMap<string, ReadTensor> {
-  const [name = "", { dtype } = { dtype: "float32" as const }] = Object.entries(inputs)[0] ?? [];
+/** What is never asked for: a signature def without inputs was refused before. */
+const FLOAT: ElementType = { dtype: "float32", carried: "float32" };
+
+function readValues(document: JsonTape, instances: number, inputs: InputTypes): ReadonlyMap<string, ReadTensor> {
+  const [[name, type] = ["", FLOAT]] = Object.entries(inputs);
   try {
     // Instances that are all alike are one tensor as they stand.
-    return new Map([[name, readTensor(document, instances, dtype)]]);
+    return new Map([[name, readTensor(document, instances, type)]]);
   } catch (thrown) {
     const { tape, node } = unfold(document, instances);
-    findFault(tape, node, dtype);
+    findFault(tape, node, type);
     throw thrown;
   }
 }
 
 /** Which instance is at fault, and how, only a look at one after the other tells. */
-function findFault(document: JsonTape, instances: number, dtype: DType): void {
+function findFault(document: JsonTape, instances: number, type: ElementType): void {
   let first: Measure | undefined;
   let index = 0;
   for (const element of document.children(instances)) {
@@ -86,7 +90,7 @@ function findFault(document: JsonTape, instances: number, dtype: DType): void {
       throw new AshoreError("INVALID_ARGUMENT", `Expecting value/list but got object at item ${index} of input list`);
     }
     try {
-      const measure = measureTensor(document, element, dtype);
+      const measure = measureTensor(document, element, type);
       first ??= measure;
       checkAlike(first, measure);
     } catch (thrown) {
@@ -116,17 +120,17 @@ function checkAlike(first: Measure, { shape, size }: Measure): void {
 
 /** The values of each input, instance by instance. */
 class Columns {
-  readonly #inputs: SignatureInputs;
+  readonly #inputs: InputTypes;
   readonly #columns = new Map<string, Measure & { readonly parts: TensorData[] }>();
 
-  constructor(inputs: SignatureInputs) {
+  constructor(inputs: InputTypes) {
     this.#inputs = inputs;
   }
 
   add(document: JsonTape, node: number, name: string): void {
-    const info = Object.hasOwn(this.#inputs, name) ? this.#inputs[name] : undefined;
-    if (info === undefined) throw new AshoreError("INVALID_ARGUMENT", `JSON object: does not have named input: ${name}`);
-    const { shape, data } = readTensor(document, node, info.dtype);
+    const type = Object.hasOwn(this.#inputs, name) ? this.#inputs[name] : undefined;
+    if (type === undefined) throw new AshoreError("INVALID_ARGUMENT", `JSON object: does not have named input: ${name}`);
+    const { shape, data } = readTensor(document, node, type);
     const column = this.#columns.get(name);
     if (column === undefined) {
       this.#columns.set(name, { shape, size: data.length, parts: [data] });
@@ -140,8 +144,8 @@ class Columns {
   tensors(count: number): ReadonlyMap<string, ReadTensor> {
     const tensors = new Map<string, ReadTensor>();
     for (const [name, { shape, size, parts }] of this.#columns) {
-      const dtype = carriedDType(this.#inputs[name]?.dtype ?? "float32");
-      tensors.set(name, { shape: [count, ...shape], data: joinData(dtype, parts, count * size) });
+      const { carried } = this.#inputs[name] ?? FLOAT;
+      tensors.set(name, { shape: [count, ...shape], data: joinData(carried, parts, count * size) });
     }
     return tensors;
   }

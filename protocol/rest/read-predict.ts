@@ -2,19 +2,20 @@ import { AshoreError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import type { NamedTensors, Tensor } from "../tensor.ts";
 import { isBase64Object } from "./base64-object.ts";
+import type { RestDialect } from "./dialect.ts";
 import { KIND, type JsonTape } from "./json-tape.ts";
 import type { SignatureInputs, TensorFormat } from "./predict-format.ts";
-import { readInstances } from "./read-instances.ts";
+import { readInstances, type InputTypes } from "./read-instances.ts";
 import { readTensor, type ReadTensor } from "./read-tensor.ts";
 import { badDocument, ROOT, type RequestBody } from "./request-body.ts";
-import { carriedDType, narrow } from "./tensor-data.ts";
+import { elementType, narrow } from "./tensor-data.ts";
 
 export interface PredictInputs {
   readonly format: TensorFormat;
   readonly tensors: NamedTensors;
 }
 
-export interface ReadPredictOptions {
+export interface ReadPredictOptions extends Pick<RestDialect, "extendedDtypes"> {
   /**
    * Leave 8 and 16 bit integers as int32 and ranks unbounded, as TensorFlow Serving's decoder hands them to TensorFlow. By
    * default they are what TensorFlow makes of them: narrowed modulo 2^n, and no rank beyond 254.
@@ -35,7 +36,7 @@ export function readNamedInputs(
   body: RequestBody,
   inputs: SignatureInputs,
   columnsKey: string,
-  { undigested = false }: ReadPredictOptions = {},
+  { undigested = false, extendedDtypes = false }: ReadPredictOptions = {},
 ): PredictInputs {
   const names = Object.keys(inputs);
   if (names.length === 0) {
@@ -47,18 +48,19 @@ export function readNamedInputs(
   if (instances !== undefined && columns !== undefined) {
     throw badDocument(document, `Not formatted correctly expecting only one of '${columnsKey}' or 'instances' keys to exist `);
   }
-  if (instances !== undefined) return { format: "row", tensors: finish(readInstances(document, instances, inputs), inputs, undigested) };
-  if (columns !== undefined) return { format: "columnar", tensors: finish(readColumns(document, columns, inputs, columnsKey), inputs, undigested) };
+  const types: InputTypes = Object.fromEntries(names.map((name) => [name, elementType(inputs[name]?.dtype ?? "float32", extendedDtypes)]));
+  if (instances !== undefined) return { format: "row", tensors: finish(readInstances(document, instances, types), types, undigested) };
+  if (columns !== undefined) return { format: "columnar", tensors: finish(readColumns(document, columns, types, columnsKey), types, undigested) };
   throw new AshoreError("INVALID_ARGUMENT", `Missing '${columnsKey}' or 'instances' key`);
 }
 
-function readColumns(document: JsonTape, value: number, inputs: SignatureInputs, columnsKey: string): Map<string, ReadTensor> {
+function readColumns(document: JsonTape, value: number, inputs: InputTypes, columnsKey: string): Map<string, ReadTensor> {
   const tensors = new Map<string, ReadTensor>();
   if (document.kind(value) === KIND.object && !isBase64Object(document, value)) {
-    for (const [name, { dtype }] of Object.entries(inputs)) {
+    for (const [name, type] of Object.entries(inputs)) {
       const item = document.member(value, name);
       if (item === undefined) throw new AshoreError("INVALID_ARGUMENT", `Missing named input: ${name} in '${columnsKey}' object.`);
-      tensors.set(name, readTensor(document, item, dtype));
+      tensors.set(name, readTensor(document, item, type));
     }
     return tensors;
   }
@@ -69,17 +71,17 @@ function readColumns(document: JsonTape, value: number, inputs: SignatureInputs,
       `${columnsKey} is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map`,
     );
   }
-  if (first !== undefined) tensors.set(first[0], readTensor(document, value, first[1].dtype));
+  if (first !== undefined) tensors.set(first[0], readTensor(document, value, first[1]));
   return tensors;
 }
 
 /** What TensorFlow Serving still checks before it runs the model (`predict_util.cc`), and the tensors as TensorFlow has them. */
-function finish(read: ReadonlyMap<string, ReadTensor>, inputs: SignatureInputs, undigested: boolean): NamedTensors {
+function finish(read: ReadonlyMap<string, ReadTensor>, inputs: InputTypes, undigested: boolean): NamedTensors {
   checkInputSet([...read.keys()], Object.keys(inputs));
   const tensors: [string, Tensor][] = [];
   for (const [name, { shape, data }] of read) {
-    const dtype = inputs[name]?.dtype ?? "float32";
-    if (undigested) tensors.push([name, { dtype: carriedDType(dtype), shape, data }]);
+    const { dtype, carried } = inputs[name] ?? elementType("float32", false);
+    if (undigested) tensors.push([name, { dtype: carried, shape, data }]);
     else if (shape.length <= LIMITS.tensorRank) tensors.push([name, { dtype, shape, data: narrow(data, dtype) }]);
     else throw new AshoreError("INVALID_ARGUMENT", `tensor parsing error: ${name}`);
   }

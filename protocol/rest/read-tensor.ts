@@ -6,7 +6,7 @@ import { echo } from "./echo.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
 import { unfold } from "./parse-json.ts";
 import { readBool, readInteger, readNumber, readSmallInteger, readString, refuseLeaf, type ReadLeaf } from "./read-leaf.ts";
-import { carriedDType, dataOver } from "./tensor-data.ts";
+import { dataOver, type ElementType } from "./tensor-data.ts";
 
 /** A JSON value as a tensor. 8 and 16 bit integers are still int32, as TensorFlow Serving's own messages carry them. */
 export interface ReadTensor {
@@ -24,23 +24,23 @@ const readUint64 = readInteger(0n, 2n ** 64n - 1n);
  * level, each leaf by its dtype's rule.
  * @throws INVALID_ARGUMENT, UNIMPLEMENTED
  */
-export function readTensor(tape: JsonTape, node: number, dtype: DType): ReadTensor {
+export function readTensor(tape: JsonTape, node: number, type: ElementType): ReadTensor {
   const block = tape.block(node);
   if (block === undefined) {
     const shape = shapeOf(tape, node);
-    return { shape, data: readLeaves({ tape, shape, dtype }, node) };
+    return { shape, data: readLeaves({ tape, shape, type }, node) };
   }
-  const data = blockData(tape.values.subarray(block.from, block.to), block, dtype);
+  const data = blockData(tape.values.subarray(block.from, block.to), block, type.carried);
   if (data !== undefined) return { shape: block.shape, data };
   const list = unfold(tape, node);
-  return readTensor(list.tape, list.node, dtype);
+  return readTensor(list.tape, list.node, type);
 }
 
-/** A value's shape and number of elements, if it is a tensor of that dtype; nothing is kept of it. It throws as {@link readTensor}. */
-export function measureTensor(tape: JsonTape, node: number, dtype: DType): { readonly shape: readonly number[]; readonly size: number } {
+/** A value's shape and number of elements, if it is a tensor of that type; nothing is kept of it. It throws as {@link readTensor}. */
+export function measureTensor(tape: JsonTape, node: number, type: ElementType): { readonly shape: readonly number[]; readonly size: number } {
   const shape = shapeOf(tape, node);
   let size = 0;
-  visitLeaves({ tape, shape, dtype }, node, 0, LEAVES[carriedDType(dtype)] ?? refuseLeaf, () => size++);
+  visitLeaves({ tape, shape, type }, node, 0, LEAVES[type.carried] ?? refuseLeaf, () => size++);
   return { shape, size };
 }
 
@@ -58,7 +58,7 @@ const LEAVES: Readonly<Partial<Record<DType, ReadLeaf<number | bigint | Uint8Arr
 interface Reading {
   readonly tape: JsonTape;
   readonly shape: readonly number[];
-  readonly dtype: DType;
+  readonly type: ElementType;
 }
 
 const SCALAR: readonly number[] = [];
@@ -77,8 +77,8 @@ function shapeOf(tape: JsonTape, node: number): readonly number[] {
 }
 
 function readLeaves(reading: Reading, node: number): TensorData {
-  const dtype = carriedDType(reading.dtype);
-  switch (dtype) {
+  const { carried } = reading.type;
+  switch (carried) {
     case "float32":
       return new Float32Array(leaves(reading, node, readNumber));
     case "float64":
@@ -97,7 +97,7 @@ function readLeaves(reading: Reading, node: number): TensorData {
       return leaves(reading, node, readString);
     default:
       leaves(reading, node, refuseLeaf);
-      return dataOver(dtype, new ArrayBuffer(0));
+      return dataOver(carried, new ArrayBuffer(0));
   }
 }
 
@@ -109,7 +109,11 @@ function leaves<T>(reading: Reading, root: number, read: ReadLeaf<T>): T[] {
 
 /** All leaves in order: each at the depth, and each array of the size, that the shape says. */
 function visitLeaves<T>(reading: Reading, root: number, rootLevel: number, read: ReadLeaf<T>, visit: (leaf: T) => void): void {
-  const { tape, shape, dtype } = reading;
+  const {
+    tape,
+    shape,
+    type: { dtype },
+  } = reading;
   if (!tape.isArray(root)) {
     checkLeaf(tape, root, rootLevel, shape);
     visit(read(tape, root, dtype));

@@ -1,9 +1,19 @@
 import type { DType } from "../dtype.ts";
+import { float32ToBfloat16, float32ToFloat16 } from "../half.ts";
 import type { TensorData } from "../tensor.ts";
 
-/** The dtype that a request's elements are read as: 8 and 16 bit integers travel as int32 in TensorFlow Serving. */
-export function carriedDType(dtype: DType): DType {
-  return dtype === "int8" || dtype === "int16" || dtype === "uint8" ? "int32" : dtype;
+/** An input's dtype, and the one that its elements are read as. */
+export interface ElementType {
+  readonly dtype: DType;
+  /** 8 and 16 bit integers travel as int32 in TensorFlow Serving; where they may be sent, half precision floats as float64. */
+  readonly carried: DType;
+}
+
+/** @param extended whether uint16, half and bfloat16 may be sent */
+export function elementType(dtype: DType, extended: boolean): ElementType {
+  const isInt32 = dtype === "int8" || dtype === "int16" || dtype === "uint8" || (extended && dtype === "uint16");
+  const isFloat64 = extended && (dtype === "float16" || dtype === "bfloat16");
+  return { dtype, carried: isInt32 ? "int32" : isFloat64 ? "float64" : dtype };
 }
 
 /** A dtype's elements over a buffer that holds their bytes; `string` has none. */
@@ -53,10 +63,16 @@ export function joinData(dtype: DType, parts: readonly TensorData[], count: numb
   return dataOver(dtype, bytes.buffer);
 }
 
-/** int32 elements as an 8 or 16 bit type, modulo its width, as TensorFlow narrows them; any other data as it is. */
+/** Elements as the 8 or 16 bit type that they were carried for: integers modulo its width, as TensorFlow narrows them. */
 export function narrow(data: TensorData, dtype: DType): TensorData {
+  if (data instanceof Float64Array) {
+    if (dtype === "float16") return Uint16Array.from(data, float32ToFloat16);
+    return dtype === "bfloat16" ? Uint16Array.from(data, float32ToBfloat16) : data;
+  }
   if (!(data instanceof Int32Array)) return data;
   switch (dtype) {
+    case "uint16":
+      return new Uint16Array(data);
     case "int8":
       return new Int8Array(data);
     case "int16":

@@ -1,13 +1,14 @@
 import type { DType } from "../dtype.ts";
 import { elementCount, type NamedTensors, type Tensor } from "../tensor.ts";
 import type { ByteWriter } from "./byte-writer.ts";
+import type { RestDialect } from "./dialect.ts";
 import { elementWriter, type Separators, type WriteElements } from "./write-elements.ts";
 import { writeString } from "./write-string.ts";
 
 const INLINE: Separators = { first: "", next: ", " };
 
-export function outputsOf(tensors: NamedTensors): Output[] {
-  return Object.entries(tensors).map(([name, tensor]) => new Output(name, tensor));
+export function outputsOf(tensors: NamedTensors, dialect: RestDialect | undefined): Output[] {
+  return Object.entries(tensors).map(([name, tensor]) => new Output(name, tensor, dialect));
 }
 
 /** One named tensor and how it is written, by RapidJSON's pretty printer with arrays on one line (`inline`) or over many. */
@@ -18,12 +19,12 @@ export class Output {
   readonly size: number;
   readonly #write: WriteElements;
 
-  constructor(name: string, tensor: Tensor) {
+  constructor(name: string, tensor: Tensor, dialect: RestDialect | undefined) {
     this.name = name;
     this.dtype = tensor.dtype;
     this.shape = tensor.shape;
     this.size = elementCount(tensor.shape);
-    this.#write = elementWriter(tensor, name.endsWith("_bytes"));
+    this.#write = elementWriter(tensor, name.endsWith("_bytes"), dialect);
   }
 
   writeKey(out: ByteWriter, depth: number): void {

@@ -1,6 +1,7 @@
 import { AshoreError } from "../errors.ts";
 import { elementCount, type NamedTensors } from "../tensor.ts";
 import { ByteWriter } from "./byte-writer.ts";
+import type { RestDialect } from "./dialect.ts";
 import type { TensorFormat } from "./predict-format.ts";
 import { indent, outputsOf, type Output } from "./write-output.ts";
 
@@ -9,8 +10,8 @@ import { indent, outputsOf, type Output } from "./write-output.ts";
  * come in the order of `outputs`; one loses its name. Strings of an output whose name ends in `_bytes` are base64.
  * @throws INVALID_ARGUMENT
  */
-export function writePredictAnswer(outputs: NamedTensors, format: TensorFormat): Uint8Array<ArrayBuffer> {
-  const named = outputsOf(outputs);
+export function writePredictAnswer(outputs: NamedTensors, format: TensorFormat, dialect?: RestDialect): Uint8Array<ArrayBuffer> {
+  const named = outputsOf(outputs, dialect);
   if (named.length === 0) throw new AshoreError("INVALID_ARGUMENT", "Cannot convert empty tensor map to JSON");
   const out = new ByteWriter(256 + 12 * named.reduce((count, { size }) => count + size, 0));
   if (format === "row") writeRows(out, named);

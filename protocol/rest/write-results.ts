@@ -2,8 +2,10 @@ import { DTYPES } from "../dtype.ts";
 import { AshoreError } from "../errors.ts";
 import type { NamedTensors, Tensor } from "../tensor.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { formatDecimal } from "./format-g.ts";
+import type { RestDialect } from "./dialect.ts";
+import { isUtf8 } from "./raw-text.ts";
 import { isByteStrings } from "./tensor-data.ts";
+import { decimalText, writeBase64Object } from "./write-elements.ts";
 import { writeString } from "./write-string.ts";
 
 /**
@@ -11,7 +13,7 @@ import { writeString } from "./write-string.ts";
  * @param batch the number of examples sent
  * @throws INVALID_ARGUMENT
  */
-export function writeClassifyAnswer(outputs: NamedTensors, batch: number): Uint8Array<ArrayBuffer> {
+export function writeClassifyAnswer(outputs: NamedTensors, batch: number, { strictJson = false }: RestDialect = {}): Uint8Array<ArrayBuffer> {
   const labels = outputs["classes"];
   const scores = outputs["scores"];
   if (labels !== undefined) checkPairs("classes", labels, "string", batch);
@@ -26,8 +28,9 @@ export function writeClassifyAnswer(outputs: NamedTensors, batch: number): Uint8
     out.ascii(row === 0 ? "[" : ", [");
     for (let at = row * classes; at < (row + 1) * classes; at++) {
       out.ascii(at === row * classes ? "[" : ", [");
-      writeString(out, stringAt(labels, at));
-      out.ascii(`, ${formatDecimal(numberAt(scores, at), "float32")}]`);
+      const label = stringAt(labels, at);
+      (strictJson && !isUtf8(label) ? writeBase64Object : writeString)(out, label, 4);
+      out.ascii(`, ${decimalText(numberAt(scores, at), "float32", strictJson)}]`);
     }
     out.ascii("]");
   }
@@ -40,7 +43,7 @@ export function writeClassifyAnswer(outputs: NamedTensors, batch: number): Uint8
  * @param batch the number of examples sent
  * @throws INVALID_ARGUMENT
  */
-export function writeRegressAnswer(outputs: NamedTensors, batch: number): Uint8Array<ArrayBuffer> {
+export function writeRegressAnswer(outputs: NamedTensors, batch: number, { strictJson = false }: RestDialect = {}): Uint8Array<ArrayBuffer> {
   const values = outputs["outputs"];
   if (values === undefined) throw invalid("Could not find output tensor 'outputs'");
   const { shape, dtype } = values;
@@ -49,7 +52,7 @@ export function writeRegressAnswer(outputs: NamedTensors, batch: number): Uint8A
   }
   if (shape[0] !== batch) throw invalid(`Input batch size did not match output batch size: ${batch} vs. ${shape[0]}`);
   if (dtype !== "float32") throw invalid(`Expected output Tensor of DT_FLOAT.  Got: ${DTYPES[dtype].proto}`);
-  const printed = Array.from({ length: batch }, (_, index) => formatDecimal(numberAt(values, index), "float32"));
+  const printed = Array.from({ length: batch }, (_, index) => decimalText(numberAt(values, index), "float32", strictJson));
   return new TextEncoder().encode(`{\n    "results": [${printed.join(", ")}]\n}`);
 }
 

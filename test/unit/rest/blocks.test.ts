@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 function read(json: string, dtype: "float32" | "float64" | "int32" | "int64" | "uint64" | "bool", blocks: boolean): string {
   let text = "";
   const refused = refusal(() => {
-    const { shape, data } = readTensor(parseJson(encoder.encode(json), 0, blocks), 0, dtype);
+    const { shape, data } = readTensor(parseJson(encoder.encode(json), 0, blocks), 0, { dtype, carried: dtype });
     text = `[${shape.join(",")}] ${Array.from<unknown>(data).map((value) => (Object.is(value, -0) ? "-0" : String(value))).join(" ")}`;
   });
   return text === "" ? refused : text;

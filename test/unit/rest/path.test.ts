@@ -3,7 +3,7 @@ import { parseRestPath, preflightStatus, CORS_HEADERS, writeErrorBody, type Rest
 import { text } from "./support.ts";
 
 const refused = (line: string): RestRoute => ({ kind: "refused", message: `Malformed request: ${line}` });
-const empty: RestRoute = { kind: "refused", message: null };
+const tooLarge = (version: string): RestRoute => ({ kind: "refused", message: `Failed to convert version: ${version} to numeric.`, unsaid: true });
 const nameless: RestRoute = { kind: "refused", message: "Missing model name in request." };
 
 // 1.1 and 1.2
@@ -17,8 +17,8 @@ const CASES: readonly (readonly [line: string, route: RestRoute])[] = [
   ["POST /v1/models/m/labels/x%2Fy:predict", { kind: "predict", model: "m", label: "x/y" }],
   ["POST /v1/models/m/versions/9223372036854775807:predict", { kind: "predict", model: "m", version: 9223372036854775807n }],
   ["POST /V1/MODELS/m/VERSIONS/7:predict", { kind: "predict", model: "m", version: 7 }],
-  ["POST /v1/models/m/versions/99999999999999999999:predict", empty],
-  ["POST /v1/models/m/versions/9223372036854775808:predict", empty],
+  ["POST /v1/models/m/versions/99999999999999999999:predict", tooLarge("99999999999999999999")],
+  ["POST /v1/models/m/versions/9223372036854775808:predict", tooLarge("9223372036854775808")],
   ...[
     "POST /v1/models/m/versions/7/labels/x:predict",
     "POST /v1/models/m/version/7:predict",
@@ -53,7 +53,7 @@ const CASES: readonly (readonly [line: string, route: RestRoute])[] = [
   ["GET /v1/models/m/METADATA", { kind: "status", model: "m" }],
   ["GET /v1/models/m?x=1", { kind: "status", model: "m?x=1" }],
   ["GET /v1/models/metadata", { kind: "status", model: "metadata" }],
-  ["GET /v1/models/m/versions/99999999999999999999", empty],
+  ["GET /v1/models/m/versions/99999999999999999999", tooLarge("99999999999999999999")],
   ["GET /v1/models", { kind: "list" }],
   ["GET /v1/models/versions/3", nameless],
   ["GET /v1/models/labels/x", nameless],
