@@ -28,7 +28,7 @@ function parseEquation(text: string): Equation | undefined {
   const [left = "", result, ...more] = text.replaceAll(" ", "").split("->");
   const operands = left.split(",");
   if (result === undefined || more.length > 0 || ![...operands, result].every((labels) => /^[A-Za-z]*$/.test(labels) && new Set(labels).size === labels.length)) return undefined;
-  return [...result].every((label) => left.includes(label)) ? { operands, result } : undefined;
+  return Array.from(result).every((label) => left.includes(label)) ? { operands, result } : undefined;
 }
 
 interface Operand {
@@ -54,11 +54,11 @@ class Einsum {
   pair(left: Operand, right: Operand, result: string): void {
     const a = this.#sumOut(left, result + right.labels);
     const b = this.#sumOut(right, result + left.labels);
-    const both = [...a.labels].filter((label) => b.labels.includes(label));
+    const both = Array.from(a.labels).filter((label) => b.labels.includes(label));
     const batch = both.filter((label) => result.includes(label)).join("");
     const summed = both.filter((label) => !result.includes(label)).join("");
-    const rows = [...a.labels].filter((label) => !both.includes(label)).join("");
-    const columns = [...b.labels].filter((label) => !both.includes(label)).join("");
+    const rows = Array.from(a.labels).filter((label) => !both.includes(label)).join("");
+    const columns = Array.from(b.labels).filter((label) => !both.includes(label)).join("");
     const first = this.#asMatrices(this.#order(a, batch + rows + summed), batch.length, rows.length, summed.length);
     const second = this.#asMatrices(this.#order(b, batch + summed + columns), batch.length, summed.length, columns.length);
     let product = this.#write.add("BatchMatMulV2", [first.matrices, second.matrices], this.#attrs);
@@ -71,14 +71,14 @@ class Einsum {
 
   /** Sums over the axes that are in none of the labels that are still needed. */
   #sumOut({ tensor, labels }: Operand, needed: string): Operand {
-    const gone = [...labels].flatMap((label, axis) => (needed.includes(label) ? [] : [axis]));
+    const gone = Array.from(labels).flatMap((label, axis) => (needed.includes(label) ? [] : [axis]));
     if (gone.length === 0) return { tensor, labels };
-    return { tensor: this.#write.add("Sum", [tensor, this.#write.constant(ints(gone))], this.#attrs), labels: [...labels].filter((label) => needed.includes(label)).join("") };
+    return { tensor: this.#write.add("Sum", [tensor, this.#write.constant(ints(gone))], this.#attrs), labels: Array.from(labels).filter((label) => needed.includes(label)).join("") };
   }
 
   #order({ tensor, labels }: Operand, wanted: string): string {
     if (labels === wanted) return tensor;
-    return this.#write.add("Transpose", [tensor, this.#write.constant(ints([...wanted].map((label) => labels.indexOf(label))))], this.#attrs);
+    return this.#write.add("Transpose", [tensor, this.#write.constant(ints(Array.from(wanted).map((label) => labels.indexOf(label))))], this.#attrs);
   }
 
   /** The axes after the batch as two, whatever their number: one group of `high` axes, one of `wide`. */

@@ -45,7 +45,7 @@ export function mapDTypes(graph: Graph): MappedDTypes {
     body.args = body.args.map(({ name, type }) => ({ name, type: mapType(type) }));
     body.results = body.results.map(({ name, type, from }) => ({ name, type: mapType(type), from }));
   }
-  return { did: [...counts].sort().map(([change, count]) => `made ${count} constants of ${change}`), misfits };
+  return { did: [...counts].map(([change, count]) => `made ${count} constants of ${change}`), misfits };
 }
 
 /** Constants that are used for nothing but bounds of slices. */

@@ -1,4 +1,5 @@
 import { AshoreError } from "../../../protocol/errors.ts";
+import { backendSupport } from "../graph/backend-support.ts";
 import { restoreDefaultAttrs } from "../graph/default-attrs.ts";
 import { gateBranchConstants } from "../graph/lower-branch-constants.ts";
 import { lowerCases } from "../graph/lower-case.ts";
@@ -7,6 +8,7 @@ import { lowerLookups } from "../graph/lower-lookups.ts";
 import { lowerOps } from "../graph/lower-ops.ts";
 import { mapDTypes } from "../graph/map-dtypes.ts";
 import { nodeNamesOf } from "../graph/node-names.ts";
+import { optimiseGraph } from "../graph/optimise-graph.ts";
 import { printGraph } from "../graph/print-graph.ts";
 import { keepReached, reach } from "../graph/reach.ts";
 import { stagesOf } from "../graph/stages.ts";
@@ -16,14 +18,14 @@ import type { SourceFolder } from "../source-folder.ts";
 import { openVariables } from "./bundle/open-variables.ts";
 import { refuseUncomputable } from "./check-signature-defs.ts";
 import { chooseMetaGraph, DEFAULT_TAGS } from "./choose-meta-graph.ts";
-import { reachAll, type Draft } from "./draft.ts";
+import { feedsOf, fetchesOf, reachAll, type Draft } from "./draft.ts";
 import { dropControlInputs } from "./drop-control.ts";
 import { cutExamples } from "./examples.ts";
 import { freezeVariables, savedVariables, type Saved } from "./freeze-variables.ts";
 import { inlineCalls } from "./inline-calls.ts";
 import type { Variables } from "./meta-graph.ts";
 import { readMetaGraphs } from "./read-meta-graphs.ts";
-import { separateFeeds, takeSignatureDefs } from "./signature-defs.ts";
+import { closeFeeds, separateFeeds, takeSignatureDefs } from "./signature-defs.ts";
 import { liftTables } from "./tables.ts";
 import { refuseStateful } from "./variables-read.ts";
 
@@ -71,13 +73,27 @@ export async function importSavedModel(source: SourceFolder, options: ImportOpti
     return mapped.did;
   });
   if (options.unsupportedOps !== "accept") refuseUncomputable(draft, misfits);
-  keepReached(graph, reachAll(draft));
   refuseIfNoneIsLeft(draft);
-
+  await stage("prune", () => {
+    keepReached(graph, reachAll(draft));
+    return closeFeeds(draft);
+  });
   const { signatureDefs } = draft;
+  const defs = [...signatureDefs.values()];
+  if (options.optimise !== false) stages.push(...optimiseGraph(graph, { feeds: defs.flatMap(feedsOf), fetches: defs.flatMap(fetchesOf) }));
+
   const { initializer } = filler;
-  const printed = printGraph({ graph, ...(initializer === undefined ? {} : { initializer }) });
-  return { graph: printed.graph, tensors: printed.tensors, signatureDefs: Object.fromEntries(signatureDefs), assets: [], notes: notesOf(draft), stages };
+  const parts = { graph, ...(initializer === undefined ? {} : { initializer }) };
+  const { backends, lacking } = backendSupport(...Object.values(parts));
+  const left = Object.entries(lacking).map(([backend, op]) => `It does not run on ${backend}, which lacks ${op}.`);
+  return {
+    ...printGraph(parts),
+    signatureDefs: Object.fromEntries(signatureDefs),
+    assets: [],
+    stages,
+    notes: [...notesOf(draft), ...left],
+    ...(left.length === 0 ? {} : { backends }),
+  };
 }
 
 function isDefault(tags: readonly string[]): boolean {

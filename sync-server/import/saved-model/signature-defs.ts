@@ -1,4 +1,4 @@
-import { dtypeOfProto } from "../../../protocol/dtype.ts";
+import { DTYPES, dtypeOfProto } from "../../../protocol/dtype.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import type { SignatureDef, TensorInfo } from "../../../protocol/manifest.ts";
 import { jsonOfTensor } from "../../../protocol/small-tensor.ts";
@@ -83,4 +83,21 @@ export function separateFeeds({ graph, signatureDefs }: Draft, names: NodeNames)
     graph.nodes.push({ name, op: "Identity", inputs: [referTo(node, output)], attrs: { T: typeAttr("DT_INVALID") } });
   }
   return [`gave ${stand.size} fed tensors a node of their own`];
+}
+
+/** Makes placeholders of fed tensors that nothing in the graph makes any more. */
+export function closeFeeds({ graph, signatureDefs }: Draft): string[] {
+  const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
+  let count = 0;
+  for (const { inputs } of signatureDefs.values()) {
+    for (const { name, dtype } of Object.values(inputs)) {
+      const node = nodes.get(nodeOf(name));
+      if (node === undefined || node.inputs.every((input) => nodes.has(nodeOf(input)))) continue;
+      node.op = "Placeholder";
+      node.inputs = [];
+      node.attrs = { dtype: typeAttr(DTYPES[DTYPES[dtype].engine ?? dtype].proto) };
+      count += 1;
+    }
+  }
+  return count === 0 ? [] : [`made placeholders of ${count} fed tensors`];
 }

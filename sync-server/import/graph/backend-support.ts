@@ -1,0 +1,40 @@
+import type { Backend } from "../../../protocol/manifest.ts";
+import type { AttrValue } from "./attrs.ts";
+import type { Graph, GraphNode } from "./graph.ts";
+import { scopesOf } from "./rewrite.ts";
+
+/** Operations of TF.js 4.22's converter that a backend has no kernel for; `cpu` has them all. */
+export const WITHOUT_KERNEL: Readonly<Record<Exclude<Backend, "cpu">, ReadonlySet<string>>> = {
+  wasm: new Set(["Complex", "ComplexAbs", "Real", "Imag", "FFT", "IFFT", "RFFT", "IRFFT", "Einsum", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "StaticRegexReplace"]),
+  webgpu: new Set([
+    ...["BitwiseAnd", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "SparseFillEmptyRows", "SparseReshape", "StaticRegexReplace"],
+    ...["StringSplit", "StringToHashBucketFast", "Unique", "UniqueV2"],
+  ]),
+};
+
+/** Operations that wasm has for numbers and not for strings. */
+const NO_STRINGS_ON_WASM: ReadonlySet<string> = new Set(["Tile", "GatherNd", "Fill"]);
+
+/** The backends that can run a graph, best first, and for each of the others an operation that it lacks. */
+export interface BackendSupport {
+  readonly backends: readonly Backend[];
+  readonly lacking: Readonly<Partial<Record<Backend, string>>>;
+}
+
+export function backendSupport(...graphs: readonly Graph[]): BackendSupport {
+  const lacking: Partial<Record<Backend, string>> = {};
+  for (const { nodes } of graphs.flatMap(scopesOf)) {
+    for (const node of nodes) {
+      const text = usesStrings(node);
+      if (WITHOUT_KERNEL.wasm.has(node.op) || (text && NO_STRINGS_ON_WASM.has(node.op))) lacking.wasm ??= text ? `${node.op} of strings` : node.op;
+      // Strings never reach the device, and which kernels know that has not been seen of all.
+      if (WITHOUT_KERNEL.webgpu.has(node.op) || text) lacking.webgpu ??= text ? "strings" : node.op;
+    }
+  }
+  return { backends: (["webgpu", "wasm", "cpu"] as const).filter((backend) => lacking[backend] === undefined), lacking };
+}
+
+function usesStrings({ attrs }: GraphNode): boolean {
+  const isText = (value: AttrValue): boolean => value.type === "DT_STRING" || (value.list?.type ?? []).includes("DT_STRING");
+  return Object.values(attrs).some(isText);
+}
