@@ -4,9 +4,11 @@ import { Command, Option } from "commander";
 import { startEdge } from "../edge/index.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import { modelName } from "../protocol/names.ts";
+import { ANSWER_SETTINGS, readAnswerConfig, warmUpOptions, type Flags } from "../sync-server/config/index.ts";
 import type { Io } from "./io.ts";
 import { createLog, type LogFormat } from "./log.ts";
 import { printLine } from "./print.ts";
+import { addSettingOptions } from "./setting-options.ts";
 
 interface EdgeFlags {
   readonly server: string;
@@ -16,13 +18,12 @@ interface EdgeFlags {
   readonly host: string;
   readonly rest_api_port: string;
   readonly poll_wait_seconds?: string;
-  readonly rest_api_enable_cors_support?: boolean;
   readonly log_format: LogFormat;
 }
 
 /** `ashore edge`: the runtime in Node, for a box beside the machines that ask. */
 export function edgeCommand(io: Io): Command {
-  return new Command("edge")
+  const command = new Command("edge")
     .description("Hold a server's models on this machine, and answer TensorFlow Serving's REST API from them, with or without the server.")
     .requiredOption("--server <url>", "the sync server")
     .requiredOption("--data <folder>", "where this device keeps what it holds")
@@ -31,10 +32,13 @@ export function edgeCommand(io: Io): Command {
     .option("--rest_api_port <port>", "the HTTP port; 0 picks a free one", "8501")
     .option("--host <address>", "the address to listen at", "127.0.0.1")
     .option("--poll_wait_seconds <seconds>", "seconds between two looks for news (default: what the server says)")
-    .option("--rest_api_enable_cors_support", "let pages of other origins ask")
-    .addOption(new Option("--log_format <format>", "how to log to standard error").choices(["human", "json"]).default("human"))
-    .action(async (flags: EdgeFlags) => {
+    .addOption(new Option("--log_format <format>", "how to log to standard error").choices(["human", "json"]).default("human"));
+  return addSettingOptions(command, ANSWER_SETTINGS)
+    .action(async (flags: EdgeFlags & Flags) => {
       const lost = new AbortController();
+      const log = createLog(io, flags.log_format);
+      const { config, notes } = await readAnswerConfig(flags, io.cwd, { signal: io.signal });
+      for (const note of notes) log.info({}, note);
       const edge = await startEdge(
         {
           server: urlFlag("server", flags.server),
@@ -44,8 +48,12 @@ export function edgeCommand(io: Io): Command {
           host: flags.host,
           port: numberFlag("rest_api_port", flags.rest_api_port, { least: 0, most: 65_535 }),
           pollSeconds: flags.poll_wait_seconds === undefined ? undefined : numberFlag("poll_wait_seconds", flags.poll_wait_seconds, { least: 0.1, most: 7 * 86_400 }),
-          cors: flags.rest_api_enable_cors_support,
-          log: createLog(io, flags.log_format),
+          timeoutMs: config.timeoutMs,
+          cors: config.cors,
+          metricsPath: config.metricsPath,
+          batching: config.batching,
+          ...warmUpOptions(config.warmup),
+          log,
           onLost: (error) => lost.abort(error),
         },
         { signal: io.signal },

@@ -1,17 +1,25 @@
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Gauge } from "prom-client";
+import type { BatchingParameters } from "../protocol/batching.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { createBatching, type Runtime } from "../runtime/index.ts";
 import { createEdgeRuntime, type EdgeRuntimeOptions } from "./edge-runtime.ts";
 import { listen } from "./listener.ts";
 import { eventLog, type Log } from "./log.ts";
-import { createRequestMetrics } from "./metrics.ts";
+import { createBatchingMetrics } from "./metrics/batching-metrics.ts";
+import { DEFAULT_METRICS_PATH, metricsAnswer } from "./metrics/metrics-answer.ts";
+import { createMetrics } from "./metrics/metrics.ts";
+import { createRequestMetrics } from "./metrics/request-metrics.ts";
 import { readinessOf } from "./readiness.ts";
 
-export interface EdgeOptions extends Omit<EdgeRuntimeOptions, "metrics" | "onEngineOutput"> {
+export interface EdgeOptions extends Omit<EdgeRuntimeOptions, "metrics" | "onEngineOutput" | "batching"> {
   /** Default 127.0.0.1. */
   readonly host?: string | undefined;
   /** 0 picks a free one. Default 8501, as TensorFlow Serving's. */
   readonly port?: number | undefined;
+  /** Where Prometheus finds metrics; null for nowhere. Default `/monitoring/prometheus/metrics`. */
+  readonly metricsPath?: string | null | undefined;
+  /** Computes requests that wait together. Default: each by itself. */
+  readonly batching?: BatchingParameters | undefined;
   readonly log?: Log | undefined;
 }
 
@@ -28,13 +36,13 @@ export interface Edge {
  * server, or else when the first look at the server is over, whatever it brought.
  * @throws STORE_LOCKED, STORE_FULL, STORE_FAILED; CONFIG_INVALID for an address that cannot be listened at; CANCELLED
  */
-export async function startEdge({ host = "127.0.0.1", port = 8501, log, report, ...options }: EdgeOptions, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Edge> {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+export async function startEdge({ host = "127.0.0.1", port = 8501, metricsPath = DEFAULT_METRICS_PATH, batching, log, report, ...options }: EdgeOptions, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Edge> {
+  const metrics = createMetrics();
   const tell = log === undefined ? undefined : eventLog(log);
   const { runtime, close } = await createEdgeRuntime({
     ...options,
-    metrics: createRequestMetrics(registry),
+    metrics: createRequestMetrics(metrics),
+    batching: batching && createBatching(batching, createBatchingMetrics(metrics)),
     onEngineOutput: (line) => log?.debug({}, `engine: ${line}`),
     report: (event) => {
       tell?.(event);
@@ -45,7 +53,7 @@ export async function startEdge({ host = "127.0.0.1", port = 8501, log, report, 
     name: "ashore_version_state",
     help: "1 for the state that each version of each model is in",
     labelNames: ["model_name", "version", "state"],
-    registers: [registry],
+    registers: [metrics.registry],
     collect() {
       this.reset();
       for (const { name, versions } of runtime.models()) {
@@ -59,7 +67,8 @@ export async function startEdge({ host = "127.0.0.1", port = 8501, log, report, 
       port,
       handle: runtime.handle,
       readiness: () => readinessOf(runtime.models()),
-      metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+      metricsPath,
+      metrics: (path, target) => metricsAnswer(metrics, path, target),
     });
     try {
       await runtime.start({ signal });

@@ -2,7 +2,10 @@ export { createEdgeRuntime, type EdgeRuntime, type EdgeRuntimeOptions } from "./
 export { startEdge, type Edge, type EdgeOptions } from "./edge.ts";
 export { createThreadedEngineHost, type ThreadedEngineOptions } from "./engine-host.ts";
 export type { Log } from "./log.ts";
-export { createRequestMetrics } from "./metrics.ts";
+export { createBatchingMetrics } from "./metrics/batching-metrics.ts";
+export { DEFAULT_METRICS_PATH, isForMetrics, metricsAnswer } from "./metrics/metrics-answer.ts";
+export { createMetrics, type Metrics } from "./metrics/metrics.ts";
+export { createRequestMetrics } from "./metrics/request-metrics.ts";
 export { answerRest, type ListenerState } from "./rest-listener.ts";
 export { toFetchHandler } from "../runtime/index.ts";
 export type { FetchPort, ModelStatus, PredictAnswer, PredictRequest, RequestMetrics, Runtime, RuntimeEvent } from "../runtime/index.ts";

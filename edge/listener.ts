@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { RestCore } from "../runtime/index.ts";
+import type { RestCore, RestResponse } from "../runtime/index.ts";
+import { isForMetrics } from "./metrics/metrics-answer.ts";
 import type { Readiness } from "./readiness.ts";
 import { answerRest, sendRest } from "./rest-listener.ts";
 import { drain, listenAt } from "./socket.ts";
@@ -10,8 +11,9 @@ export interface ListenerOptions {
   readonly port: number;
   readonly handle: RestCore["handle"];
   readonly readiness: () => Readiness;
-  /** Prometheus' text format. */
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Where metrics are; null for nowhere. */
+  readonly metricsPath: string | null;
+  readonly metrics: (path: string, target: string) => Promise<RestResponse>;
 }
 
 export interface Listener {
@@ -23,13 +25,12 @@ export interface Listener {
 
 /** Longer than the idle time of common proxies, so that none sends a request into a connection that is being closed. */
 const KEEP_ALIVE_MS = 75_000;
-const METRICS = "/monitoring/prometheus/metrics";
 
 /**
  * The edge's port: TensorFlow Serving's REST API, straight from node:http, beside `/healthz`, `/readyz` and metrics.
  * @throws CONFIG_INVALID for an address that cannot be listened at
  */
-export async function listen({ host, port, handle, readiness, metrics }: ListenerOptions): Promise<Listener> {
+export async function listen({ host, port, handle, readiness, metricsPath, metrics }: ListenerOptions): Promise<Listener> {
   const state = { closing: false };
 
   function onRequest(message: IncomingMessage, response: ServerResponse): void {
@@ -40,17 +41,13 @@ export async function listen({ host, port, handle, readiness, metrics }: Listene
 
   async function route(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const { url = "/" } = message;
+    if (metricsPath !== null && isForMetrics(metricsPath, url)) return sendRest(response, await metrics(metricsPath, url));
     if (url.startsWith("/v1/") || url === "/predict") return answerRest(handle, message, response, state);
     if (url === "/healthz") return sendText(response, 200, "text/plain; charset=utf-8", "ok\n");
     if (url === "/readyz") {
       const state = readiness();
       return sendText(response, state.ready ? 200 : 503, "application/json", `${JSON.stringify(state)}\n`);
     }
-    if (url === METRICS) {
-      const { contentType, text } = await metrics();
-      return sendText(response, 200, contentType, text);
-    }
-    if (url.startsWith(`${METRICS}?`)) return sendText(response, 400, "text/plain", `Unexpected path: ${url} Should be ${METRICS}`);
     return answerRest(handle, message, response, state);
   }
 

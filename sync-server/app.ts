@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { toFetchHandler } from "../edge/index.ts";
+import { DEFAULT_METRICS_PATH, isForMetrics, metricsAnswer, toFetchHandler } from "../edge/index.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import type { ModelName } from "../protocol/names.ts";
 import type { VersionStatus } from "../protocol/states.ts";
@@ -29,8 +29,8 @@ export interface AppOptions {
   readonly files: StaticFiles;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** The models that must be ready. */
-  readonly configured: readonly ModelName[];
+  /** The models that must be ready now. */
+  readonly configured: () => readonly ModelName[];
   readonly repository: RepositoryView;
   /** Absent with `--no-inference`; undefined until the runtime, which takes its versions from this very app, is there. */
   readonly inference?: (() => Inference | undefined) | undefined;
@@ -40,6 +40,10 @@ export interface AppOptions {
   readonly write?: Omit<WriteRoutesOptions, "storage"> | undefined;
   /** Takes the console's place. */
   readonly demo?: Demo | undefined;
+  /** Whether pages of other origins may call `/v1`; what is published they may always read. Default false. */
+  readonly cors?: boolean | undefined;
+  /** Where Prometheus finds metrics; null for nowhere. Default `/monitoring/prometheus/metrics`. */
+  readonly metricsPath?: string | null | undefined;
 }
 
 export interface App {
@@ -53,14 +57,14 @@ export interface App {
 
 /** Everything that the server answers, as one function from `Request` to `Response`: no socket, no Node. */
 export function createApp(options: AppOptions): App {
-  const { storage, files, now, configured, repository } = options;
+  const { storage, files, now, configured, repository, cors = false, metricsPath = DEFAULT_METRICS_PATH } = options;
   const catalog = createCatalogReader(storage, files);
   const metrics = createServerMetrics(readiness, now);
-  const rest = restWithRepository(options.inference, { repository, statuses, names });
+  const rest = restWithRepository(options.inference, { repository, statuses, names, cors });
   const app = new Hono();
 
   async function readiness(signal?: WithSignal): Promise<Readiness> {
-    return readinessOf({ configured, catalog: await catalog(signal), inference: options.inference !== undefined, statuses, problem: (model) => repository.problem(model) });
+    return readinessOf({ configured: configured(), catalog: await catalog(signal), inference: options.inference !== undefined, statuses, problem: (model) => repository.problem(model) });
   }
 
   function statuses(model: ModelName): readonly VersionStatus[] {
@@ -69,22 +73,28 @@ export function createApp(options: AppOptions): App {
   }
 
   async function names(signal?: WithSignal): Promise<readonly ModelName[]> {
-    return [...new Set([...configured, ...(await catalog(signal)).models.keys()])];
+    return [...new Set([...configured(), ...(await catalog(signal)).models.keys()])];
   }
 
   if (options.write !== undefined) app.route("/", writeRoutes({ storage, ...options.write }));
+  // TensorFlow Serving's paths first: what it answers, and with which headers, is its own matter.
+  app.use(async (c, next) => {
+    const { pathname, search } = new URL(c.req.url);
+    if (metricsPath === null || !isForMetrics(metricsPath, pathname + search)) return next();
+    const { status, headers, body } = await metricsAnswer(metrics, metricsPath, pathname + search);
+    return new Response(body, { status, headers });
+  });
+  const answerRest = toFetchHandler(rest);
+  app.all("/v1/*", (c) => answerRest(c.req.raw));
+  app.post("/predict", (c) => answerRest(c.req.raw));
   app.use(async (c, next) => {
     const preflight = c.req.method === "OPTIONS";
-    // Under /v1 the answer to a preflight is TensorFlow Serving's, headers aside.
-    if (preflight && !c.req.path.startsWith("/v1/")) c.res = new Response(null, { status: 204 });
+    if (preflight) c.res = new Response(null, { status: 204 });
     else await next();
     for (const [name, value] of preflight ? PREFLIGHT : CROSS_ORIGIN) c.res.headers.set(name, value);
   });
   app.use(async (c, next) => (await staticResponse(files, c.req.raw, c.req.path)) ?? next());
 
-  const answerRest = toFetchHandler(rest);
-  app.all("/v1/*", (c) => answerRest(c.req.raw));
-  app.post("/predict", (c) => answerRest(c.req.raw));
   app.route("/manifests", manifestRoutes({ storage, catalog }));
   if (options.browserFiles !== undefined) {
     const browserFiles = createBrowserFiles({ built: options.browserFiles, root: createNewestRoot(storage) });
@@ -96,7 +106,6 @@ export function createApp(options: AppOptions): App {
     const answer = await readiness({ signal: c.req.raw.signal });
     return c.json(answer, answer.ready ? 200 : 503, { "Cache-Control": "no-store" });
   });
-  app.get("/monitoring/prometheus/metrics", async (c) => c.text(await metrics.registry.metrics(), 200, { "Content-Type": metrics.registry.contentType, "Cache-Control": "no-store" }));
   if (options.demo !== undefined) app.route("/", demoRoutes(options.demo));
   app.get("/", async (c) => {
     const signal = c.req.raw.signal;

@@ -77,7 +77,7 @@ export async function noticeNews(mark: () => Promise<string | undefined>, take: 
 }
 
 /** Runs `work` again and again; what it throws is told once until it changes, and ends nothing. */
-async function repeatedly({ clock, log, signal }: Background, what: string, delayMs: (failures: number) => number, work: () => Promise<void>, bell = createBell()): Promise<void> {
+export async function repeatedly({ clock, log, signal }: Background, what: string, delayMs: (failures: number) => number, work: () => Promise<void>, bell = createBell()): Promise<void> {
   let told = "";
   let failures = 0;
   while (!signal.aborted) {

@@ -1,8 +1,10 @@
 import { join } from "node:path";
-import { createEdgeRuntime, createRequestMetrics, type EdgeRuntime } from "../edge/index.ts";
+import { createBatchingMetrics, createEdgeRuntime, createRequestMetrics, type EdgeRuntime } from "../edge/index.ts";
 import { eventLog, type Log } from "../edge/log.ts";
 import type { AshoreError } from "../protocol/errors.ts";
+import { createBatching } from "../runtime/index.ts";
 import type { App } from "./app.ts";
+import { warmUpOptions, type AnswerConfig } from "./config/index.ts";
 
 export interface EmbeddedOptions {
   /** The server's data folder. */
@@ -10,6 +12,7 @@ export interface EmbeddedOptions {
   /** The server's address, which messages name. */
   readonly server: string;
   readonly app: App;
+  readonly answers: Pick<AnswerConfig, "timeoutMs" | "batching" | "warmup">;
   readonly log: Log;
   /** Another process took the folder: stop. */
   readonly onLost: (error: AshoreError) => void;
@@ -20,13 +23,16 @@ export interface EmbeddedOptions {
  * the server's blobs, and looks for news when the server has signed.
  * @throws STORE_LOCKED where another server works in the folder; STORE_FULL, STORE_FAILED
  */
-export function createEmbeddedRuntime({ dataDir, server, app, log, onLost }: EmbeddedOptions): Promise<EdgeRuntime> {
+export function createEmbeddedRuntime({ dataDir, server, app, answers, log, onLost }: EmbeddedOptions): Promise<EdgeRuntime> {
   return createEdgeRuntime({
     server,
     dataDir: join(dataDir, "device"),
     blobsDir: join(dataDir, "blobs"),
     fetch: (url, init) => app.fetch(new Request(url, init)),
-    metrics: createRequestMetrics(app.metrics.registry),
+    timeoutMs: answers.timeoutMs,
+    ...warmUpOptions(answers.warmup),
+    batching: answers.batching && createBatching(answers.batching, createBatchingMetrics(app.metrics)),
+    metrics: createRequestMetrics(app.metrics),
     report: eventLog(log),
     onLost,
     onEngineOutput: (line) => log.debug({}, `engine: ${line}`),

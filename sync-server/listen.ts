@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { getRequestListener } from "@hono/node-server";
-import { answerRest, type Log } from "../edge/index.ts";
+import { answerRest, isForMetrics, type Log } from "../edge/index.ts";
 import { drain, listenAt } from "../edge/socket.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -20,7 +20,7 @@ export interface Listener {
 }
 
 export interface ListenOptions {
-  readonly config: Pick<ServerConfig, "host" | "port" | "tls">;
+  readonly config: Pick<ServerConfig, "host" | "port" | "tls" | "metricsPath">;
   readonly app: App;
   readonly files: StaticFiles;
   readonly log: Log;
@@ -46,7 +46,8 @@ export async function listen({ config, app, files, log }: ListenOptions): Promis
     if (answerStatic(files, request, response, events)) return;
     response.once("finish", () => app.metrics.answered(routeOf(request.url ?? ""), response.statusCode));
     const { url = "/" } = request;
-    const answered = url.startsWith("/v1/") || url === "/predict" ? answerRest(app.rest.handle, request, response, state) : throughApp(request, response);
+    const isRest = (url.startsWith("/v1/") || url === "/predict") && !isForMetrics(config.metricsPath, url);
+    const answered = isRest ? answerRest(app.rest.handle, request, response, state) : throughApp(request, response);
     answered.catch((error: unknown) => {
       log.error({ path: request.url }, `A request could not be answered: ${String(error)}`);
       response.destroy();

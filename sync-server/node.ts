@@ -7,6 +7,7 @@ import { BROWSER_FOLDER, builtFiles } from "./built-files.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { createDemo } from "./demo.ts";
 import { createEmbeddedRuntime } from "./embedded-runtime.ts";
+import { followModelConfig } from "./follow-model-config.ts";
 import { listen } from "./listen.ts";
 import { publishInThread } from "./publish-in-thread.ts";
 import { publisherUploads } from "./publisher-uploads.ts";
@@ -55,11 +56,13 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
     storage,
     files,
     now: () => clock.now(),
-    configured: config.models.map(({ name }) => name),
+    configured: () => [...watcher.status().keys()],
     repository: repositoryView(() => watcher.status()),
     inference: config.inference ? () => embedded?.runtime : undefined,
     browserFiles: builtFiles(BROWSER_FOLDER),
     write: publisherUploads({ dataDir: config.data, storage, signer, clock, log, onSigned }),
+    cors: config.cors,
+    metricsPath: config.metricsPath,
     demo: config.demo && createDemo(config.demo, { storage, signer, clock, onSigned, publish: (request, options) => publishInThread(request, { dataDir: config.data }, options) }),
   });
   const watcher = watchRepositories({ config, ports: { storage, signer, clock }, clock, log, metrics: app.metrics, onSigned });
@@ -86,8 +89,13 @@ export async function startServer(config: ServerConfig, { log, signal }: StartOp
   }
 
   try {
-    if (config.inference) embedded = await createEmbeddedRuntime({ dataDir: config.data, server: listener.url, app, log, onLost: () => ending.abort() });
+    if (config.inference) embedded = await createEmbeddedRuntime({ dataDir: config.data, server: listener.url, app, answers: config, log, onLost: () => ending.abort() });
     run("keeping signatures fresh", keepSigned(signer, background, onSigned));
+    if (config.modelConfigFile !== undefined) {
+      // The file is the whole list, also of what was published before this start.
+      await watcher.setModels(config.models, { signal });
+      run("reading the model config file", followModelConfig(config.modelConfigFile, config.models, (models) => watcher.setModels(models, { signal: ending.signal }), background));
+    }
     run("watching model repositories", watcher.run({ signal: ending.signal }));
     run("taking in what was signed", noticeNews(timestampMark, async () => embedded?.runtime.sync({ signal: ending.signal }), bell, background));
     await embedded?.runtime.start({ signal });

@@ -18,7 +18,7 @@ export interface WatchOptions {
 
 /** The watcher of the configured model repositories, publishing in threads of their own, and telling the log and the metrics. */
 export function watchRepositories({ config, ports, clock, log, metrics, onSigned }: WatchOptions): RepositoryWatcher {
-  const publisher = createRepositoryPublisher({ ...ports, publish });
+  const publisher = createRepositoryPublisher({ ...ports, publish }, { savedModelTags: config.savedModelTags });
   return createRepositoryWatcher({ models: config.models, publisher, clock, report, pollSeconds: config.pollWaitSeconds });
 
   async function publish(request: PublishRequest, options: PublishOptions): Promise<PublishResult> {
@@ -43,6 +43,12 @@ export function watchRepositories({ config, ports, clock, log, metrics, onSigned
         return onSigned();
       case "withdrawn":
         log.info({ model: event.model, versions: event.versions }, "withdrawn, because their folders are gone");
+        return onSigned();
+      case "configured":
+        log.info({ model: event.model }, "serves by other settings now");
+        return onSigned();
+      case "retired":
+        log.info({ model: event.model }, "taken from devices, because its repository is not watched any more");
         return onSigned();
       case "problem":
         return log.error({ model: event.model, ...(event.version === undefined ? {} : { version: event.version }), code: event.error.code }, event.error.message);

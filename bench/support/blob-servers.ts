@@ -19,8 +19,8 @@ export async function serveBlobs(candidate: Candidate, folder: string): Promise<
   const storage = createFolderStorage(folder);
   // Without room for a blob in memory every one is streamed.
   const files = createStaticFiles({ storage, now: () => performance.now(), ...(candidate === "ashore-streamed" ? { maxBytes: 64 * 1024 } : {}) });
-  const app = createApp({ storage, files, now: () => Date.now(), configured: [], repository: { failed: () => [], problem: () => undefined } });
-  return (await listen({ config: { host: "127.0.0.1", port: 0 }, app, files, log: silent })).url;
+  const app = createApp({ storage, files, now: () => Date.now(), configured: () => [], repository: { failed: () => [], problem: () => undefined } });
+  return (await listen({ config: { host: "127.0.0.1", port: 0, metricsPath: null }, app, files, log: silent })).url;
 }
 
 /** What sirv leaves out of a 304: the headers of its 200 that RFC 9110, clause 15.4.5 demands there too, and the one that lets other origins read it. */

@@ -34,6 +34,8 @@ export interface DesiredVersions {
   readonly labels: Readonly<Record<string, Version>>;
   /** A request without a version gets none below. */
   readonly latestFloor: number;
+  /** The publisher says in so many words that nothing is to be served. */
+  readonly nothing: boolean;
 }
 
 /**
@@ -68,6 +70,7 @@ export function desiredVersions(view: ModelView): DesiredVersions {
     blocked,
     labels: config?.labels ?? {},
     latestFloor,
+    nothing: servesNothing(config),
   };
 }
 

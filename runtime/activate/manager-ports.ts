@@ -14,6 +14,8 @@ export interface Desired {
   readonly labels: Readonly<Record<string, Version>>;
   /** A request without a version never gets one below this: the device answered with it before, and no newer word lowered it. */
   readonly latestFloor: number;
+  /** The publisher says in so many words that nothing is to be served. Default false. */
+  readonly nothing?: boolean | undefined;
 }
 
 export interface ManagerPorts {

@@ -129,6 +129,7 @@ export class ModelKeeper {
       blocked: desired.blocked,
       labels: desired.labels,
       latestFloor: desired.latestFloor,
+      nothing: desired.nothing,
     });
     this.#confirmServed(desired);
   }

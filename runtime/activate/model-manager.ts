@@ -55,7 +55,7 @@ export class ModelManager {
       if (slot === undefined || slot.state === "END") this.#open(one);
       else this.#successors.set(one.version, one);
     }
-    this.#routes.configure(desired.labels, desired.latestFloor);
+    this.#routes.configure(desired);
     this.#reconcile();
     this.#changes.tell();
   }

@@ -2,6 +2,7 @@ import type { AshoreError } from "../../protocol/errors.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import { Labels } from "./labels.ts";
 import type { Loaded } from "./loaded.ts";
+import type { Desired } from "./manager-ports.ts";
 import { labelsNotSet, nothingHeld, servableNotFound, unknownLabel, versionBlocked, type Selector } from "./refusal.ts";
 import type { Handle } from "./servable.ts";
 import type { Slot } from "./slot.ts";
@@ -15,6 +16,7 @@ export class Routes {
   #latest: Slot | undefined;
   #floor = 0;
   #configured = false;
+  #isEmpty = false;
 
   constructor(model: ModelName, slots: ReadonlyMap<number, Slot>) {
     this.#model = model;
@@ -35,8 +37,9 @@ export class Routes {
     return this.#labels.current;
   }
 
-  configure(labels: Readonly<Record<string, Version>>, latestFloor: number): void {
+  configure({ labels, latestFloor, nothing = false }: Pick<Desired, "labels" | "latestFloor" | "nothing">): void {
     this.#configured = true;
+    this.#isEmpty = nothing;
     this.#floor = latestFloor;
     this.#labels.set(labels, this.#canAnswer);
     this.update();
@@ -82,6 +85,7 @@ export class Routes {
     }
     const slots = [...this.#slots.values()];
     if (slots.some((slot) => slot.blocked)) return versionBlocked(this.#model, undefined);
+    if (this.#isEmpty) return servableNotFound(this.#model, undefined);
     if (slots.some((slot) => slot.aspired && slot.isComing)) return nothingHeld(this.#model);
     return slots.some(({ error }) => error !== undefined && isVerdict(error)) ? servableNotFound(this.#model, undefined) : nothingHeld(this.#model);
   }

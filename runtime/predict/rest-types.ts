@@ -1,4 +1,5 @@
 import type { AshoreError, CanonicalCode } from "../../protocol/errors.ts";
+import type { WarmUpReport } from "../activate/index.ts";
 import type { WithSignal } from "../ports.ts";
 
 /** A request as any host has it: of node:http, of a service worker, of a test. */
@@ -30,9 +31,13 @@ export interface RequestRecord {
   /** The model that the request named; undefined where there is none of that name, so that callers cannot make up series. */
   readonly model: string | undefined;
   readonly version: number | undefined;
+  /** The signature def that computed; undefined where none was reached. */
+  readonly signatureDef?: string | undefined;
   /** `predict`, `classify`, `regress`; "" for status and metadata. */
   readonly api: string;
   readonly status: "OK" | CanonicalCode;
+  /** How many `tf.Example`s were classified or regressed. */
+  readonly examples?: number | undefined;
   /** From the request to its answer. */
   readonly microseconds: number;
 }
@@ -42,4 +47,8 @@ export interface RequestMetrics {
   /** Milliseconds from any start, as finely as the host has them. */
   now(): number;
   request(record: RequestRecord): void;
+  /** How long the engine had a request, its wait for the engine included; `api` as in a record. */
+  ran(model: string, api: string, microseconds: number): void;
+  /** A version's warm-up records were replayed. */
+  warmedUp?(report: WarmUpReport): void;
 }

@@ -7,7 +7,7 @@ import { parseModelConfigFile } from "./model-config-file.ts";
 import { parseMonitoringFile } from "./monitoring-file.ts";
 import { answersOf, modelSources, resolveConfig, valuesOf, type NamedFiles, type SettingsSource } from "./resolve-config.ts";
 import type { AnswerConfig, ModelSource, ServerConfig } from "./server-config.ts";
-import type { SettingValues } from "./settings.ts";
+import { ANSWER_SETTINGS, type SettingValues } from "./settings.ts";
 import { parseYamlSettings } from "./yaml-settings.ts";
 
 const MAX_CONFIG_BYTES = 1024 * 1024;
@@ -35,9 +35,9 @@ export async function readConfig(flags: Flags, workingFolder: string, options: R
   return { config: resolveConfig(sources, workingFolder, files), notes: [...notes, ...files.notes] };
 }
 
-/** How requests are answered, of flags that name nothing else (`ashore edge`). @throws CONFIG_INVALID */
+/** How requests are answered, of the flags that say so; others are passed over. @throws CONFIG_INVALID */
 export async function readAnswerConfig(flags: Flags, workingFolder: string, options: ReadOptions = {}): Promise<{ readonly config: AnswerConfig; readonly notes: readonly string[] }> {
-  const { settings, notes } = settingsOfFlags(flags);
+  const { settings, notes } = settingsOfFlags(Object.fromEntries(Object.keys(ANSWER_SETTINGS).map((name) => [name, flags[name]])));
   const values = valuesOf([{ settings, folder: workingFolder, name: "the command line" }]);
   const files = await readNamedFiles(values, options);
   return { config: answersOf(values, files), notes: [...notes, ...files.notes] };

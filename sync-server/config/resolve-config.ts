@@ -57,7 +57,7 @@ export function answersOf(values: SettingValues, { monitoring, batching }: Named
   return {
     timeoutMs: values.rest_api_timeout_in_ms ?? DEFAULTS.timeoutMs,
     cors: values.rest_api_enable_cors_support ?? DEFAULTS.cors,
-    metricsPath: monitoring === "off" ? undefined : (monitoring?.path ?? DEFAULTS.metricsPath),
+    metricsPath: monitoring === "off" ? null : (monitoring?.path ?? DEFAULTS.metricsPath),
     batching: isBatching ? (batching ?? DEFAULT_BATCHING) : undefined,
     warmup: {
       enabled: values.enable_model_warmup ?? DEFAULTS.warmup.enabled,

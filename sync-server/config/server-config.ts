@@ -1,3 +1,4 @@
+import { DEFAULT_METRICS_PATH } from "../../edge/metrics/metrics-answer.ts";
 import type { BatchingParameters } from "../../protocol/batching.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { modelName, type ModelName, type Version } from "../../protocol/names.ts";
@@ -34,8 +35,8 @@ export interface AnswerConfig {
   readonly timeoutMs: number;
   /** Whether pages of other origins may call `/v1`. */
   readonly cors: boolean;
-  /** Where Prometheus finds metrics; undefined where it finds none. */
-  readonly metricsPath: string | undefined;
+  /** Where Prometheus finds metrics; null for nowhere. */
+  readonly metricsPath: string | null;
   /** Undefined computes each request by itself. */
   readonly batching: BatchingParameters | undefined;
   readonly warmup: WarmupConfig;
@@ -81,6 +82,11 @@ export const DEFAULTS = {
   modelConfigPollWaitSeconds: 0,
   timeoutMs: LIMITS.requestTimeoutMs,
   cors: false,
-  metricsPath: "/monitoring/prometheus/metrics",
+  metricsPath: DEFAULT_METRICS_PATH,
   warmup: { enabled: true, iterations: 1 },
 } as const;
+
+/** What a runtime is told of warming up. */
+export function warmUpOptions({ enabled, iterations }: WarmupConfig): { readonly warmUp: "always" | "never"; readonly warmUpIterations: number } {
+  return { warmUp: enabled ? "always" : "never", warmUpIterations: iterations };
+}

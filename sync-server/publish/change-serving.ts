@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { digestOf, digestOfHex, hexOf, verifyDigest } from "../../protocol/digest.ts";
 import { AshoreError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { isVersion, type ModelName, type Version } from "../../protocol/names.ts";
+import { isModelName, isVersion, type ModelName, type Version } from "../../protocol/names.ts";
 import { parseServingConfig, printServingConfig, servingConfigPath } from "../../protocol/serving-config.ts";
 import type { Clock, WithSignal } from "../ports.ts";
 import type { Draft, SignedState, SignedTarget, Signer } from "../sign/index.ts";
@@ -38,6 +38,12 @@ export async function readServing({ storage, signer }: Pick<ServingPorts, "stora
   const state = await signer.read(options);
   const target = state.roles.get(SERVING_ROLE)?.targets.get(servingConfigPath(model));
   return { state, record: target === undefined ? undefined : await readRecord(storage, model, target, options) };
+}
+
+/** The models that have a serving config. @throws what the signer throws */
+export async function servedModels({ signer }: Pick<ServingPorts, "signer">, options: WithSignal = {}): Promise<readonly ModelName[]> {
+  const paths = (await signer.read(options)).roles.get(SERVING_ROLE)?.targets.keys() ?? [];
+  return [...paths].map((path) => path.slice("serving/".length, -".json".length)).filter(isModelName);
 }
 
 /**

@@ -73,6 +73,18 @@ export function keepPresent(record: ServingRecord, present: ReadonlySet<Version>
 }
 
 /**
+ * The record of a model whose repository is watched no more: what came from there leaves, its labels too, and a model that has
+ * nothing else is to be unloaded. The same record where nothing came from there.
+ */
+export function retire(record: ServingRecord): ServingRecord {
+  if (record.fromRepository.length === 0) return record;
+  const versions = record.config.versions.filter(({ version }) => !record.fromRepository.includes(version));
+  const labels = Object.fromEntries(Object.entries(record.config.labels).filter(([, version]) => versions.some((entry) => entry.version === version)));
+  const policy: VersionPolicy = versions.length === 0 ? { specific: [] } : record.config.policy;
+  return { ...record, config: { ...record.config, versions, labels, policy }, fromRepository: [] };
+}
+
+/**
  * The record with every version above `to` taken out and remembered, and `to` itself offered.
  * @param manifest of `to`, from the publisher's own targets
  */

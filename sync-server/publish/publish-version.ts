@@ -30,6 +30,8 @@ export interface PublishRequest {
   readonly fromRepository?: boolean | undefined;
   /** The serving.json to publish with it, in place of that in the folder (docs/guides/preprocess.md). */
   readonly serving?: string | undefined;
+  /** Tags of the meta graph to take out of a SavedModel. Default ["serve"]. */
+  readonly savedModelTags?: readonly string[] | undefined;
   /** Publish a model that answers NaN to finite inputs. Default false. */
   readonly allowNonFinite?: boolean | undefined;
 }
@@ -65,7 +67,7 @@ async function publish(request: PublishRequest, ports: PublishPorts, options: Pu
   const { model, version, minVersion, settings, fromRepository = false } = request;
   assertMinVersion(model, version, minVersion);
   options.onProgress?.({ phase: "import", bytes: 0, totalBytes: 0 });
-  const imported = await importModel(request.source, { ...options, serving: request.serving });
+  const imported = await importModel(request.source, { ...options, serving: request.serving, savedModelTags: request.savedModelTags });
   const path = manifestPath(model, version);
   const { sourceDigest } = imported;
   const boundIn = (state: SignedState) => boundTarget(state.roles.get(publisherRole(state, model))?.targets.get(path), { model, version, sourceDigest });

@@ -39,7 +39,7 @@ export interface PollOptions extends WithSignal {
 
 /** Watches one model's repository; `poll` is called again and again and never throws but for an abort. */
 export class ModelWatch {
-  readonly #model: WatchedModel;
+  #model: WatchedModel;
   readonly #ports: WatchPorts;
   readonly #versions = new Map<Version, Watched>();
   #wanted: readonly Version[] = [];
@@ -56,13 +56,21 @@ export class ModelWatch {
     this.#ports = ports;
   }
 
+  get model(): WatchedModel {
+    return this.#model;
+  }
+
+  /** Other settings for the same repository, from the next look on. */
+  configure({ policy, labels }: Pick<WatchedModel, "policy" | "labels">): void {
+    this.#model = { ...this.#model, policy, labels };
+  }
+
   get status(): RepositoryStatus {
     const versions = this.#wanted.map((version): RepositoryVersionStatus => {
       const { state, error } = this.#versions.get(version) ?? { state: "settling" };
       return { version, state, ...(error === undefined ? {} : { error }) };
     });
-    const settled = this.#looked && versions.every(({ state }) => state === "published" || state === "failed");
-    return { settled, versions, ...(this.#problem === undefined ? {} : { problem: this.#problem }) };
+    return { settled: this.#looked && versions.every(isOver), versions, ...(this.#problem === undefined ? {} : { problem: this.#problem }) };
   }
 
   async poll(options: PollOptions): Promise<void> {
@@ -80,24 +88,27 @@ export class ModelWatch {
   }
 
   async #poll(options: PollOptions): Promise<void> {
-    const { folders, shadowed } = versionFolders(await namesIn(this.#model.basePath));
+    // One look sees one set of settings, whatever changes meanwhile.
+    const model = this.#model;
+    const { policy = { latest: 1 }, labels = {} } = model;
+    const { folders, shadowed } = versionFolders(await namesIn(model.basePath));
     for (const { version, name, by } of shadowed) {
-      this.#tell(`name ${name}`, new AshoreError("ALREADY_EXISTS", `${this.#model.basePath} has two folders for version ${version}: ${by} is taken, ${name} is passed over.`), version);
+      this.#tell(`name ${name}`, new AshoreError("ALREADY_EXISTS", `${model.basePath} has two folders for version ${version}: ${by} is taken, ${name} is passed over.`), version);
     }
     for (const version of this.#versions.keys()) if (!folders.has(version)) this.#versions.delete(version);
     const failed = new Set([...this.#versions].filter(([, { state }]) => state === "failed").map(([version]) => version));
-    this.#wanted = wantedVersions(folders.keys(), this.#model.policy ?? { latest: 1 }, failed);
+    this.#wanted = wantedVersions(folders.keys(), { policy, labels }, failed);
     for (const version of this.#wanted) {
       const name = folders.get(version);
-      if (name !== undefined) await this.#visit(version, join(this.#model.basePath, name), options);
+      if (name !== undefined) await this.#visit(model, version, join(model.basePath, name), options);
     }
     if (folders.size === 0) {
-      throw new AshoreError("NOT_FOUND", `The model repository ${this.#model.basePath} holds no version: put the model's files into a folder with a number for a name, such as ${join(this.#model.basePath, "1")}. What was published of it goes on being served.`);
+      throw new AshoreError("NOT_FOUND", `The model repository ${model.basePath} holds no version: put the model's files into a folder with a number for a name, such as ${join(model.basePath, "1")}. What was published of it goes on being served.`);
     }
-    await this.#reconcile(new Set(folders.keys()), options);
+    await this.#reconcile(model, new Set(folders.keys()), options);
   }
 
-  async #visit(version: Version, folder: string, { pollMs, signal }: PollOptions): Promise<void> {
+  async #visit(model: WatchedModel, version: Version, folder: string, { pollMs, signal }: PollOptions): Promise<void> {
     const seen = await lookAt(folder);
     const before = this.#versions.get(version);
     const now = this.#ports.clock.now();
@@ -109,7 +120,7 @@ export class ModelWatch {
     }
     this.#versions.set(version, { seen, state: "publishing" });
     try {
-      const { outcome, notes } = await this.#ports.gate(() => this.#ports.publisher.publish(this.#model, version, folder, { signal }), signal);
+      const { outcome, notes } = await this.#ports.gate(() => this.#ports.publisher.publish(model, version, folder, { signal }), signal);
       this.#versions.set(version, { seen, state: "published", done: seen.text });
       this.#told.delete(`version ${version}`);
       this.#ports.report({ type: "published", model: this.#model.name, version, outcome, notes });
@@ -122,16 +133,22 @@ export class ModelWatch {
     }
   }
 
-  /** After the listing was the same twice, so that a folder that is being replaced is not taken for one that was removed. */
-  async #reconcile(present: ReadonlySet<Version>, { signal, pollMs }: PollOptions): Promise<void> {
+  /**
+   * After the listing was the same twice, so that a folder that is being replaced is not taken for one that was removed. New
+   * settings count once what they ask for is published, so that devices are never told to hold what is not there yet.
+   */
+  async #reconcile(model: WatchedModel, present: ReadonlySet<Version>, { signal, pollMs }: PollOptions): Promise<void> {
     const listing = [...present].sort((a, b) => a - b).join();
     const states = [...this.#versions].map(([version, { state }]) => `${version} ${state}`).join();
     const steady = pollMs === 0 || this.#listing === listing;
     this.#listing = listing;
-    if (!steady || this.#reconciled === `${listing};${states}`) return;
-    const { withdrawn } = await this.#ports.publisher.reconcile(this.#model, present, { signal });
-    this.#reconciled = `${listing};${states}`;
-    if (withdrawn.length > 0) this.#ports.report({ type: "withdrawn", model: this.#model.name, versions: withdrawn });
+    const isSettled = this.status.versions.every(isOver);
+    const seen = `${listing};${states};${JSON.stringify(isSettled ? [model.policy, model.labels] : null)}`;
+    if (!steady || this.#reconciled === seen) return;
+    const { changed, withdrawn } = await this.#ports.publisher.reconcile(isSettled ? model : { name: model.name, basePath: model.basePath }, present, { signal });
+    this.#reconciled = seen;
+    if (withdrawn.length > 0) this.#ports.report({ type: "withdrawn", model: model.name, versions: withdrawn });
+    else if (changed) this.#ports.report({ type: "configured", model: model.name });
   }
 
   #tell(about: string, error: AshoreError, version?: Version): void {
@@ -140,4 +157,8 @@ export class ModelWatch {
     this.#told.set(about, text);
     this.#ports.report({ type: "problem", model: this.#model.name, ...(version === undefined ? {} : { version }), error });
   }
+}
+
+function isOver({ state }: RepositoryVersionStatus): boolean {
+  return state === "published" || state === "failed";
 }

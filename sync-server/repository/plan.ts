@@ -25,22 +25,34 @@ export function versionFolders(names: readonly string[]): VersionFolders {
   return { folders, shadowed };
 }
 
+export interface WantedSettings {
+  readonly policy: VersionPolicy;
+  readonly labels: Readonly<Record<string, Version>>;
+}
+
 /**
- * The versions that a policy wants published, highest first. Under `latest`, one that cannot be published leaves its place to
- * the next lower, so that a broken newest version never leaves a model without any.
+ * The versions to publish of those that are there, highest first: the policy's, and every labelled one, which devices hold too.
+ * Under `latest`, one that cannot be published leaves its place to the next lower, so that a broken newest version never leaves a
+ * model without any.
  */
-export function wantedVersions(present: Iterable<Version>, policy: VersionPolicy, failed: ReadonlySet<Version>): readonly Version[] {
+export function wantedVersions(present: Iterable<Version>, { policy, labels }: WantedSettings, failed: ReadonlySet<Version>): readonly Version[] {
   const versions = [...present].sort((a, b) => b - a);
+  const labelled = new Set(Object.values(labels));
+  const chosen = new Set(chosenBy(policy, versions, failed));
+  return versions.filter((version) => chosen.has(version) || labelled.has(version));
+}
+
+function chosenBy(policy: VersionPolicy, versions: readonly Version[], failed: ReadonlySet<Version>): readonly Version[] {
   if ("all" in policy) return versions;
-  if ("specific" in policy) return versions.filter((version) => policy.specific.includes(version));
-  const wanted: Version[] = [];
+  if ("specific" in policy) return policy.specific;
+  const chosen: Version[] = [];
   let places = policy.latest;
   for (const version of versions) {
     if (places === 0) break;
-    wanted.push(version);
+    chosen.push(version);
     if (!failed.has(version)) places--;
   }
-  return wanted;
+  return chosen;
 }
 
 /** How a version's folder looked: equal text means the same files, sizes and times. */

@@ -17,7 +17,9 @@ export interface RepositoryPublisher {
   /** Imports and publishes one version that stood still. The same source again changes nothing. @throws AshoreError */
   publish(model: WatchedModel, version: Version, folder: string, options?: WithSignal): Promise<PublishedVersion>;
   /** Applies the model's settings, and takes out versions whose folders are gone while others stay. */
-  reconcile(model: WatchedModel, present: ReadonlySet<Version>, options?: WithSignal): Promise<{ readonly withdrawn: readonly Version[] }>;
+  reconcile(model: WatchedModel, present: ReadonlySet<Version>, options?: WithSignal): Promise<Reconciled>;
+  /** Takes from devices what came from the repositories of all models but these. Answers whose. */
+  retireOthers(watched: ReadonlySet<ModelName>, options?: WithSignal): Promise<readonly ModelName[]>;
 }
 
 export interface PublishedVersion {
@@ -26,10 +28,18 @@ export interface PublishedVersion {
   readonly notes: readonly string[];
 }
 
+export interface Reconciled {
+  /** Whether anything was signed. */
+  readonly changed: boolean;
+  readonly withdrawn: readonly Version[];
+}
+
 /** News of a repository; each distinct problem is told once, until it changes or passes. */
 export type RepositoryEvent =
   | { readonly type: "published"; readonly model: ModelName; readonly version: Version; readonly outcome: PublishedVersion["outcome"]; readonly notes: readonly string[] }
   | { readonly type: "withdrawn"; readonly model: ModelName; readonly versions: readonly Version[] }
+  | { readonly type: "configured"; readonly model: ModelName }
+  | { readonly type: "retired"; readonly model: ModelName }
   | { readonly type: "problem"; readonly model: ModelName; readonly version?: Version; readonly error: AshoreError };
 
 export interface RepositoryVersionStatus {

@@ -1,9 +1,9 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge } from "prom-client";
+import { createMetrics, type Metrics } from "../../edge/index.ts";
 import type { Readiness } from "./readiness.ts";
 
-/** What the server counts about itself; the runtime behind it may add its own metrics to the same registry. */
-export interface ServerMetrics {
-  readonly registry: Registry;
+/** What the server counts about itself; the runtime behind it adds its own. */
+export interface ServerMetrics extends Metrics {
   /** One answer to a request for a published file or a route of the server. */
   answered(route: Route, status: number): void;
   published(model: string, seconds: number): void;
@@ -13,12 +13,12 @@ export interface ServerMetrics {
 export type Route = "blob" | "target" | "metadata" | "missing" | "rest" | "manifests" | "other";
 
 /**
- * Prometheus metrics under TensorFlow Serving's path. The busiest counters are plain integers, handed over when scraped: a
+ * Prometheus metrics of the server itself. The busiest counters are plain integers, handed over when scraped: a
  * 304 costs less than a look at a labelled counter.
  */
 export function createServerMetrics(readiness: () => Promise<Readiness>, now: () => number): ServerMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const metrics = createMetrics();
+  const { registry } = metrics;
   const answers: Record<Route, number[]> = { blob: [], target: [], metadata: [], missing: [], rest: [], manifests: [], other: [] };
 
   new Counter({
@@ -51,7 +51,7 @@ export function createServerMetrics(readiness: () => Promise<Readiness>, now: ()
   const took = new Gauge({ name: "ashore_last_publish_duration_seconds", help: "How long the last version took to import, test, encode and sign", labelNames: ["model_name"], registers: [registry] });
 
   return {
-    registry,
+    ...metrics,
     answered: (route, status) => {
       const counts = answers[route];
       counts[status] = (counts[status] ?? 0) + 1;

@@ -1,9 +1,8 @@
 import { asAshoreError, canonicalCode, httpStatus, type CanonicalCode } from "../../protocol/errors.ts";
 import { isModelName, type ModelName } from "../../protocol/names.ts";
-import { parseRestPath, REST_CONTENT_TYPE, writeErrorBody, writeModelList, writeModelStatus } from "../../protocol/rest/index.ts";
+import { CORS_HEADERS, parseRestPath, REST_CONTENT_TYPE, writeErrorBody, writeModelList, writeModelStatus } from "../../protocol/rest/index.ts";
 import type { VersionStatus } from "../../protocol/states.ts";
 import type { Inference, RepositoryView, Rest, RestRequest, RestResponse } from "../inference.ts";
-import { CROSS_ORIGIN, PREFLIGHT } from "./cross-origin.ts";
 import type { WithSignal } from "../with-signal.ts";
 
 export interface RestView {
@@ -12,6 +11,8 @@ export interface RestView {
   readonly statuses: (model: ModelName) => readonly VersionStatus[];
   /** Every model that is configured or published. */
   readonly names: (options?: WithSignal) => Promise<readonly ModelName[]>;
+  /** Whether pages of other origins may call it (`--rest_api_enable_cors_support`). */
+  readonly cors: boolean;
 }
 
 /**
@@ -19,11 +20,12 @@ export interface RestView {
  * before any runtime sees it, at import, so status answers are completed. Every other request is the runtime's.
  * @param inference undefined with `--no-inference`; gives undefined until the runtime is there
  */
-export function restWithRepository(inference: (() => Inference | undefined) | undefined, { repository, statuses, names }: RestView): Rest {
+export function restWithRepository(inference: (() => Inference | undefined) | undefined, { repository, statuses, names, cors }: RestView): Rest {
+  const extra = { ...(cors ? READABLE : {}), "x-ashore-served-by": "server" };
   return {
     async handle(request, options) {
       const { status, headers, body } = await respond(request, options).catch((thrown: unknown) => refusal(canonicalCode(asAshoreError(thrown).code), asAshoreError(thrown).message));
-      return { status, headers: { ...headers, ...(request.method === "OPTIONS" ? PREFLIGHT_HEADERS : ANSWER_HEADERS) }, body };
+      return { status, headers: { ...headers, ...extra }, body };
     },
   };
 
@@ -43,9 +45,8 @@ export function restWithRepository(inference: (() => Inference | undefined) | un
   }
 }
 
-/** The runtime says that a device answered, and leaves CORS to its host: here that is a server. */
-const ANSWER_HEADERS: Readonly<Record<string, string>> = { ...Object.fromEntries(CROSS_ORIGIN), "x-ashore-served-by": "server" };
-const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = Object.fromEntries(PREFLIGHT);
+/** TensorFlow Serving's headers, and that a page may read ours. The runtime leaves them to its host, as who served it. */
+const READABLE: Readonly<Record<string, string>> = { ...CORS_HEADERS, "Access-Control-Expose-Headers": "Retry-After, x-ashore-model-version, x-ashore-served-by" };
 
 function answer(body: Uint8Array<ArrayBuffer>): RestResponse {
   return { status: 200, headers: { "content-type": REST_CONTENT_TYPE }, body };

@@ -66,7 +66,7 @@ export async function startUploadServer(wrap: (storage: FileStorage) => FileStor
     storage: ports.storage,
     files,
     now: () => clock.now(),
-    configured: [],
+    configured: () => [],
     repository: { failed: () => [], problem: () => undefined },
     write: publisherUploads({ ...ports, clock, dataDir, onSigned, log: { debug: quiet, info: quiet, warn: quiet, error: quiet } }),
   });

@@ -253,8 +253,8 @@ describe("a monitoring config file", () => {
   test.each([
     ["prometheus_config { enable: true path: '/m' }", "/m"],
     ["prometheus_config { enable: true }", "/monitoring/prometheus/metrics"],
-    ["prometheus_config { path: '/m' }", undefined],
-    ["prometheus_config { enable: false }", undefined],
+    ["prometheus_config { path: '/m' }", null],
+    ["prometheus_config { enable: false }", null],
     ["", "/monitoring/prometheus/metrics"],
   ])("%j puts metrics at %s", async (text, path) => {
     expect((await config({ monitoring_config_file: "m.conf" }, { "m.conf": text })).config.metricsPath).toBe(path);

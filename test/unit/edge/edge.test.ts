@@ -71,9 +71,10 @@ describe("an edge", () => {
     expect(body).toContain(':tensorflow:serving:request_count{model_name="line",status="OK"} 1');
     expect(body).toContain(':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 1');
     expect(body).toMatch(/:tensorflow:serving:request_latency_count\{model_name="line",API="predict",entrypoint="REST"\} 1/);
-    expect(body).toContain('ashore_predict_requests_total{model_name="line",version="1",status="OK"} 1');
+    expect(body).toContain('ashore_predict_requests_total{model_name="line",version="1",signature_def="serving_default",status="OK"} 1');
     expect(body).toContain('ashore_version_state{model_name="line",version="1",state="AVAILABLE"} 1');
-    expect((await client.get("/monitoring/prometheus/metrics?x")).status).toBe(400);
+    expect(body).toMatch(/:tensorflow:serving:runtime_latency_count\{model_name="line",API="Predict",runtime="TFJS"\} 1/);
+    expect(await client.get("/monitoring/prometheus/metrics?x")).toMatchObject({ status: 400, body: "Unexpected path: /monitoring/prometheus/metrics?x Should be /monitoring/prometheus/metrics" });
     expect((await client.get("/other")).status).toBe(404);
     client.close();
   });

@@ -30,7 +30,13 @@ describe("wanted versions", () => {
     ["specific ones, where they are there", { specific: [version(1), version(3), version(7)] }, set(), [3, 1]],
   ];
   test.each(cases)("%s", (_, policy, failed, expected) => {
-    expect(wantedVersions(set(1, 2, 3, 4), policy, failed)).toEqual(expected);
+    expect(wantedVersions(set(1, 2, 3, 4), { policy, labels: {} }, failed)).toEqual(expected);
+  });
+
+  test("labelled ones too, where they are there", () => {
+    const labels = { stable: version(1), canary: version(4), none: version(9) };
+    expect(wantedVersions(set(1, 2, 3, 4), { policy: { latest: 1 }, labels }, set())).toEqual([4, 1]);
+    expect(wantedVersions(set(1, 2, 3, 4), { policy: { latest: 1 }, labels }, set(4))).toEqual([4, 3, 1]);
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AshoreError } from "../../../protocol/errors.ts";
 import { modelName, version } from "../../../protocol/names.ts";
-import { createRepositoryPublisher, publishVersion } from "../../../sync-server/publish/index.ts";
+import { createRepositoryPublisher, publishVersion, readServing } from "../../../sync-server/publish/index.ts";
 import { createRepositoryWatcher, type RepositoryEvent, type RepositoryPublisher, type RepositoryWatcher, type WatchedModel } from "../../../sync-server/repository/index.ts";
 import { systemClock } from "../../../sync-server/system-clock.ts";
 import { writeLinearModel } from "../../support/make-model.ts";
@@ -21,6 +21,7 @@ function watch(models: readonly Partial<WatchedModel>[] = [{}], fail: (model: st
   const events: string[] = [];
   const published: string[] = [];
   const reconciled: string[] = [];
+  const kept: string[] = [];
   let now = Date.now();
   const publisher: RepositoryPublisher = {
     async publish({ name }, number) {
@@ -29,9 +30,13 @@ function watch(models: readonly Partial<WatchedModel>[] = [{}], fail: (model: st
       if (error !== undefined) throw error;
       return { outcome: "published", notes: [] };
     },
-    async reconcile({ name }, present) {
-      reconciled.push(`${name} ${[...present].sort((a, b) => a - b).join()}`);
-      return { withdrawn: [] };
+    async reconcile({ name, labels }, present) {
+      reconciled.push(`${name} ${[...present].sort((a, b) => a - b).join()}${labels === undefined ? "" : ` ${JSON.stringify(labels)}`}`);
+      return { changed: false, withdrawn: [] };
+    },
+    async retireOthers(watched) {
+      kept.push([...watched].join());
+      return [];
     },
   };
   const tell = (event: RepositoryEvent): void => {
@@ -46,7 +51,7 @@ function watch(models: readonly Partial<WatchedModel>[] = [{}], fail: (model: st
   const polls = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) await watcher.poll();
   };
-  return { watcher, events, published, reconciled, polls, pass: (ms: number) => (now += ms) };
+  return { watcher, events, published, reconciled, kept, polls, pass: (ms: number) => (now += ms) };
 }
 
 const put = async (path: string, text = "x"): Promise<void> => {
@@ -208,7 +213,8 @@ describe("running", () => {
             });
             controller.abort();
           }),
-        reconcile: async () => ({ withdrawn: [] }),
+        reconcile: async () => ({ changed: false, withdrawn: [] }),
+        retireOthers: async () => [],
       },
       clock: { now: () => Date.now() + 60_000, sleep: systemClock.sleep },
       report: () => {},
@@ -221,7 +227,7 @@ describe("running", () => {
     await put("m/1/model.json");
     for (const [pollSeconds, expected] of [[0, 1], [-1, 0]] as const) {
       let count = 0;
-      const publisher: RepositoryPublisher = { publish: async () => ({ outcome: count++ === 0 ? "published" : "unchanged", notes: [] }), reconcile: async () => ({ withdrawn: [] }) };
+      const publisher: RepositoryPublisher = { publish: async () => ({ outcome: count++ === 0 ? "published" : "unchanged", notes: [] }), reconcile: async () => ({ changed: false, withdrawn: [] }), retireOthers: async () => [] };
       const watcher = createRepositoryWatcher({ models: [{ name: modelName("m"), basePath: join(root, "m") }], publisher, clock: systemClock, report: () => {}, pollSeconds });
       await watcher.run({ signal: new AbortController().signal });
       expect(count).toBe(expected);
@@ -229,7 +235,89 @@ describe("running", () => {
   });
 });
 
+describe("another list of models", () => {
+  const at = (name: string, settings: Partial<WatchedModel> = {}): WatchedModel => ({ name: modelName(name), basePath: join(root, name), policy: { latest: 1 }, labels: {}, ...settings });
+
+  test("while it runs: one goes, one comes, and settings change without publishing again", async () => {
+    await put("m/1/model.json");
+    await put("m1/1/model.json");
+    await put("m2/1/model.json");
+    const { watcher, published, reconciled, kept, polls, pass } = watch([{}, {}]);
+    pass(60_000);
+    await polls(2);
+    expect(published.toSorted()).toEqual(["m 1", "m1 1"]);
+    await watcher.setModels([at("m", { labels: { stable: version(1) } }), at("m2")]);
+    expect([kept, [...watcher.status().keys()]]).toEqual([["m,m2"], ["m", "m2"]]);
+    reconciled.length = 0;
+    await polls(2);
+    expect(published.toSorted()).toEqual(["m 1", "m1 1", "m2 1"]);
+    expect(reconciled).toEqual(['m 1 {"stable":1}', "m2 1 {}"]);
+  });
+
+  test("a labelled version is published beside the policy's, and settings wait for what they ask for", async () => {
+    for (const number of [1, 2]) await put(`m/${number}/model.json`);
+    const { watcher, published, reconciled, polls, pass } = watch();
+    pass(60_000);
+    await polls(2);
+    expect([published, reconciled]).toEqual([["m 2"], ["m 1,2"]]);
+    await put("m/1/more");
+    await watcher.setModels([at("m", { labels: { stable: version(1) } })]);
+    pass(-60_000);
+    await polls(1);
+    expect([published, reconciled.at(-1)]).toEqual([["m 2"], "m 1,2"]);
+    await polls(2);
+    expect([published, reconciled.at(-1)]).toEqual([["m 2", "m 1"], 'm 1,2 {"stable":1}']);
+  });
+
+  test("a model at another base path is another repository", async () => {
+    await put("m/1/model.json");
+    await put("moved/1/model.json");
+    const { watcher, published, polls, pass } = watch();
+    pass(60_000);
+    await polls(1);
+    await watcher.setModels([at("m", { basePath: join(root, "moved") })]);
+    await polls(1);
+    expect(published).toEqual(["m 1", "m 1"]);
+  });
+
+  test("starts and ends polling of models that come and go", async () => {
+    const controller = new AbortController();
+    await put("m/1/model.json");
+    await put("m1/1/model.json");
+    const { watcher, published, pass } = watch([{}]);
+    pass(60_000);
+    const running = watcher.run(controller);
+    await expect.poll(() => published).toEqual(["m 1"]);
+    await watcher.setModels([at("m1")]);
+    await expect.poll(() => published).toEqual(["m 1", "m1 1"]);
+    controller.abort();
+    await running;
+  });
+});
+
 describe("with a publisher that signs", () => {
+  test("a model that is listed no more is taken from devices, and comes back; what was published by hand stays", async () => {
+    const publishing = await startPublishing();
+    const at = (name: string, settings: Partial<WatchedModel> = {}): WatchedModel => ({ name: modelName(name), basePath: publishing.folder(name), policy: { latest: 1 }, labels: {}, ...settings });
+    const events: RepositoryEvent[] = [];
+    const publisher = createRepositoryPublisher({ ...publishing.ports, publish: (request, options) => publishVersion(request, publishing.ports, options) });
+    const watcher = createRepositoryWatcher({ models: [at("a", { labels: { stable: version(1) } }), at("b")], publisher, clock: systemClock, report: (event) => events.push(event) });
+    for (const name of ["a", "b", "hand"]) await writeLinearModel(publishing.folder(`${name}/1`), 1, 1);
+    await publishing.publish("hand", 1);
+    for (let i = 0; i < 3; i++) await watcher.poll();
+    expect([await publishing.served("a"), await publishing.served("b")]).toEqual([[1], [1]]);
+
+    await watcher.setModels([at("b")]);
+    expect(events.at(-1)).toEqual({ type: "retired", model: "a" });
+    const { record } = await readServing(publishing.ports, modelName("a"));
+    expect(record?.config).toMatchObject({ versions: [], policy: { specific: [] }, labels: {} });
+    expect([await publishing.served("b"), await publishing.served("hand")]).toEqual([[1], [1]]);
+
+    await watcher.setModels([at("a", { labels: { canary: version(1) } }), at("b")]);
+    for (let i = 0; i < 3; i++) await watcher.poll();
+    expect((await readServing(publishing.ports, modelName("a"))).record?.config).toMatchObject({ versions: [{ version: 1 }], policy: { latest: 1 }, labels: { canary: 1 } });
+  });
+
   test("drop, roll back by removing, drop again, break, empty: what is served follows TensorFlow Serving's rules", async () => {
     const publishing = await startPublishing();
     const model = { name: modelName("digits"), basePath: publishing.folder("digits"), policy: { latest: 1 }, labels: { stable: version(1) } };

@@ -46,7 +46,7 @@ beforeAll(async () => {
 
 function appWith(options: Partial<AppOptions> = {}): App {
   const files = createStaticFiles({ storage, now: () => performance.now() });
-  return createApp({ storage, files, now: () => Date.now(), configured: [], repository: { failed: () => [], problem: () => undefined }, ...options });
+  return createApp({ storage, files, now: () => Date.now(), configured: () => [], repository: { failed: () => [], problem: () => undefined }, ...options });
 }
 
 function get(app: App, path: string, init?: RequestInit): Promise<Response> {
@@ -121,14 +121,14 @@ describe("readiness", () => {
   const failed: VersionStatus = { version: version(1), state: "END", error: { code: "MODEL_MALFORMED", message: "no graph" } };
 
   test("200 once each configured model is AVAILABLE", async () => {
-    expect(await ready({ configured: [DIGITS], inference: runtimeWith([available]) })).toMatchObject({ status: 200, body: { ready: true } });
-    expect(await ready({ configured: [DIGITS], inference: runtimeWith([{ version: version(3), state: "LOADING" }]) })).toMatchObject({ status: 503, body: { models: [{ reason: "version 3 is in state LOADING" }] } });
-    expect(await ready({ configured: [DIGITS], inference: () => undefined })).toMatchObject({ status: 503, body: { models: [{ reason: "published, and not loaded yet" }] } });
+    expect(await ready({ configured: () => [DIGITS], inference: runtimeWith([available]) })).toMatchObject({ status: 200, body: { ready: true } });
+    expect(await ready({ configured: () => [DIGITS], inference: runtimeWith([{ version: version(3), state: "LOADING" }]) })).toMatchObject({ status: 503, body: { models: [{ reason: "version 3 is in state LOADING" }] } });
+    expect(await ready({ configured: () => [DIGITS], inference: () => undefined })).toMatchObject({ status: 503, body: { models: [{ reason: "published, and not loaded yet" }] } });
   });
 
   test("a model that ended counts, with its reason", async () => {
     const repository = { failed: (model: ModelName) => (model === BROKEN ? [failed] : []), problem: () => undefined };
-    expect(await ready({ configured: [DIGITS, BROKEN], repository, inference: runtimeWith([available]) })).toMatchObject({
+    expect(await ready({ configured: () => [DIGITS, BROKEN], repository, inference: runtimeWith([available]) })).toMatchObject({
       status: 200,
       body: { models: [{ name: "digits", ready: true }, { name: "broken", ready: true, reason: "no graph" }] },
     });
@@ -136,12 +136,12 @@ describe("readiness", () => {
 
   test("a model whose repository is missing is waited for, and the body says why", async () => {
     const repository = { failed: () => [], problem: (model: ModelName) => (model === BROKEN ? "no such folder" : undefined) };
-    expect(await ready({ configured: [DIGITS, BROKEN], repository, inference: runtimeWith([available]) })).toMatchObject({ status: 503, body: { models: [{}, { ready: false, reason: "no such folder" }] } });
+    expect(await ready({ configured: () => [DIGITS, BROKEN], repository, inference: runtimeWith([available]) })).toMatchObject({ status: 503, body: { models: [{}, { ready: false, reason: "no such folder" }] } });
   });
 
   test("without inference, published is ready", async () => {
-    expect(await ready({ configured: [DIGITS] })).toMatchObject({ status: 200 });
-    expect(await ready({ configured: [BROKEN] })).toMatchObject({ status: 503, body: { models: [{ name: "broken", reason: "not published yet" }, { name: "digits", ready: true }] } });
+    expect(await ready({ configured: () => [DIGITS] })).toMatchObject({ status: 200 });
+    expect(await ready({ configured: () => [BROKEN] })).toMatchObject({ status: 503, body: { models: [{ name: "broken", reason: "not published yet" }, { name: "digits", ready: true }] } });
   });
 });
 
@@ -150,8 +150,25 @@ describe("inference", () => {
     const answer = await get(appWith({ inference: runtimeWith([]) }), "/v1/models/digits:predict?x=1", { method: "POST", body: "{}" });
     expect(await answer.json()).toEqual({ method: "POST", target: "/v1/models/digits:predict?x=1" });
     expect(answer.headers.get("x-ashore-served-by")).toBe("server");
-    expect(answer.headers.get("access-control-allow-origin")).toBe("*");
     expect((await get(appWith({ inference: runtimeWith([]) }), "/predict", { method: "POST", body: "{}" })).status).toBe(200);
+  });
+
+  test("pages of other origins may call it where the flag says so, and errors then say so too", async () => {
+    const starting = (): undefined => undefined;
+    for (const [path, method] of [["/v1/models/digits:predict", "POST"], ["/v1/models/digits", "GET"], ["/v1/models/digits", "OPTIONS"], ["/predict", "POST"]] as const) {
+      const init = { method, headers: { origin: "https://page.example" } };
+      const closed = await get(appWith({ inference: runtimeWith([]) }), path, init);
+      expect([...closed.headers.keys()].filter((name) => name.startsWith("access-control-") || name.startsWith("cross-origin-")), `${method} ${path}`).toEqual([]);
+      for (const inference of [runtimeWith([]), starting]) {
+        const open = await get(appWith({ inference, cors: true }), path, init);
+        expect(Object.fromEntries(open.headers), `${method} ${path}`).toMatchObject({
+          "access-control-allow-origin": "*",
+          "access-control-allow-methods": "POST, GET",
+          "access-control-allow-headers": "Content-Type",
+          "access-control-expose-headers": expect.stringMatching(/x-ashore-model-version/),
+        });
+      }
+    }
   });
 
   test("--no-inference and a runtime that is starting are told apart, in TensorFlow Serving's form", async () => {
@@ -165,12 +182,33 @@ describe("inference", () => {
 
   test("a version that could not be published is END with its error, in status and list", async () => {
     const failed: VersionStatus = { version: version(4), state: "END", error: { code: "MODEL_UNSUPPORTED_OP", message: "FancyOp" } };
-    const app = appWith({ configured: [DIGITS], inference: runtimeWith([{ version: version(3), state: "AVAILABLE" }]), repository: { failed: () => [failed], problem: () => undefined } });
+    const app = appWith({ configured: () => [DIGITS], inference: runtimeWith([{ version: version(3), state: "AVAILABLE" }]), repository: { failed: () => [failed], problem: () => undefined } });
     const expected = { model_version_status: [{ version: "4", state: "END", status: { error_code: "UNIMPLEMENTED", error_message: "FancyOp" } }, { version: "3", state: "AVAILABLE" }] };
     expect(await (await get(app, "/v1/models/digits")).json()).toMatchObject(expected);
     expect(await (await get(app, "/v1/models/digits/versions/4")).json()).toMatchObject({ model_version_status: [{ version: "4" }] });
     expect(await (await get(app, "/v1/models/digits/versions/9")).json()).toEqual({ method: "GET", target: "/v1/models/digits/versions/9" });
     expect(await (await get(app, "/v1/models")).json()).toMatchObject({ models: [{ name: "digits", ...expected }] });
+  });
+});
+
+describe("metrics", () => {
+  const path = "/monitoring/prometheus/metrics";
+
+  test("are where TensorFlow Serving has them, for any method, and not with a query", async () => {
+    const app = appWith();
+    for (const method of ["GET", "POST"]) {
+      const answer = await get(app, path, { method });
+      expect([answer.status, answer.headers.get("content-type")?.startsWith("text/plain")]).toEqual([200, true]);
+      expect(await answer.text()).toMatch(/^process_cpu_seconds_total /m);
+    }
+    const asked = await get(app, `${path}?x=1`);
+    expect([asked.status, asked.headers.get("content-type"), await asked.text()]).toEqual([400, "text/plain", `Unexpected path: ${path}?x=1 Should be ${path}`]);
+  });
+
+  test("may be elsewhere, or nowhere", async () => {
+    expect((await get(appWith({ metricsPath: "/v1/metrics" }), "/v1/metrics")).status).toBe(200);
+    expect((await get(appWith({ metricsPath: "/v1/metrics" }), path)).status).toBe(404);
+    expect((await get(appWith({ metricsPath: null }), path)).status).toBe(404);
   });
 });
 
@@ -214,7 +252,7 @@ describe("every route", () => {
 describe("the console", () => {
   test("shows models, states and reasons, escaped, under a policy that runs nothing else", async () => {
     const failed: VersionStatus = { version: version(4), state: "END", error: { code: "MODEL_MALFORMED", message: "<script>alert(1)</script>" } };
-    const app = appWith({ configured: [DIGITS], inference: runtimeWith([{ version: version(3), state: "AVAILABLE" }, failed]) });
+    const app = appWith({ configured: () => [DIGITS], inference: runtimeWith([{ version: version(3), state: "AVAILABLE" }, failed]) });
     const answer = await get(app, "/");
     const page = await answer.text();
     expect(page).toContain("digits");

@@ -28,7 +28,7 @@ beforeEach(() => {
     storage: nothing,
     files: createStaticFiles({ storage: nothing, now: () => 0 }),
     now: () => 0,
-    configured: [],
+    configured: () => [],
     repository: { failed: () => [], problem: () => undefined },
     demo: {
       model: modelName("digits"),
@@ -105,7 +105,7 @@ describe("POST /demo/publish", () => {
   });
 
   test("is not there without a demo", async () => {
-    const plain = createApp({ storage: nothing, files: createStaticFiles({ storage: nothing, now: () => 0 }), now: () => 0, configured: [], repository: { failed: () => [], problem: () => undefined } });
+    const plain = createApp({ storage: nothing, files: createStaticFiles({ storage: nothing, now: () => 0 }), now: () => 0, configured: () => [], repository: { failed: () => [], problem: () => undefined } });
     expect((await plain.fetch(new Request("http://demo.test/demo/publish", { method: "POST", body: `{"version":2}`, headers: { origin: "http://demo.test" } }))).status).toBe(404);
   });
 });

@@ -34,7 +34,7 @@ beforeEach(async () => {
     storage,
     files: createStaticFiles({ storage, now: () => performance.now() }),
     now: () => 0,
-    configured: [],
+    configured: () => [],
     repository: { failed: () => [], problem: () => undefined },
     write: {
       bearer: tokens.bearer,
