@@ -1,6 +1,5 @@
 import { MEDIA_TYPES } from "../../protocol/descriptor.ts";
 import { digestOf, hexOf, type Digest } from "../../protocol/digest.ts";
-import { AshoreError } from "../../protocol/errors.ts";
 import { printManifest, type EncodedBlob, type Manifest } from "../../protocol/manifest.ts";
 import type { ModelName, Version } from "../../protocol/names.ts";
 import type { TargetInfo } from "../../protocol/serving-config.ts";
@@ -51,17 +50,15 @@ export interface BuiltVersion {
  */
 export async function buildVersion(imported: ImportedModel, ports: BuildPorts, options: BuildOptions): Promise<BuiltVersion> {
   const { signal, onProgress, model, version } = options;
-  const { graph, tensors, signatureDefs, preprocess } = imported;
+  const { graph, tensors, signatureDefs, preprocess, backends } = imported;
   const { classes, assets } = placeClasses(imported);
   const warm = placeWarmUp(imported.warmup ?? []);
   const { index, shards } = cutShards(tensors, shardBytesFor(tensors.map(({ width, bytes }) => ({ width, size: bytes.byteLength }))));
   const totalBytes = shards.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
-  const signatureDef = signatureDefs["serving_default"];
-  if (signatureDef === undefined) throw new AshoreError("MODEL_MALFORMED", `${model} has no signature def serving_default.`);
 
   onProgress?.({ phase: "self-test", bytes: 0, totalBytes });
   const bytesOnly = { graph, index, shards: shards.map(({ bytes }) => bytes) };
-  const { selfTest, notes } = await makeSelfTest(bytesOnly, signatureDef, ports.engine, ports.clock, options);
+  const { selfTest, notes } = await makeSelfTest(bytesOnly, signatureDefs, ports.engine, ports.clock, { ...options, backends });
 
   const put = async (bytes: Uint8Array<ArrayBuffer>, mediaType: string, width?: number): Promise<EncodedBlob> => {
     signal?.throwIfAborted();
@@ -92,8 +89,8 @@ export async function buildVersion(imported: ImportedModel, ports: BuildPorts, o
     assets: assetBlobs,
     selfTest,
     warmup: warm.warmup,
-    variants: [{ name: "default", format: "tfjs-graph-model", graph: graphBlob, index: indexBlob, shards: shardBlobs }],
+    variants: [{ name: "default", format: "tfjs-graph-model", graph: graphBlob, index: indexBlob, shards: shardBlobs, ...(backends && { backends: [...backends] }) }],
   });
   const printed = printManifest(manifest);
-  return { manifest, bytes: printed, target: { sha256: hexOf(await digestOf(printed)), length: printed.byteLength }, notes };
+  return { manifest, bytes: printed, target: { sha256: hexOf(await digestOf(printed)), length: printed.byteLength }, notes: [...(imported.notes ?? []), ...notes] };
 }

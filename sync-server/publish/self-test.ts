@@ -17,6 +17,8 @@ const PERTURBATION = 1e-6;
 const CPU_WORTH_MS = 2_000;
 
 export interface SelfTestOptions extends WithSignal {
+  /** The backends that the model can run on at all. Default: every one. */
+  readonly backends?: readonly Backend[] | undefined;
   /** Publish a model that answers NaN to finite inputs. Default false. */
   readonly allowNonFinite?: boolean | undefined;
 }
@@ -27,6 +29,9 @@ export interface PublishedSelfTest {
   /** What people should know about it, one sentence each. */
   readonly notes: readonly string[];
 }
+
+/** A signature def and its name. */
+type NamedSignatureDef = readonly [name: string, def: SignatureDef];
 
 /** A model, loaded, and how it is asked. */
 interface Subject {
@@ -45,15 +50,32 @@ interface Found {
 }
 
 /**
- * Runs a model as devices will, and writes down what they should get (DESIGN section 5): outputs on which the backends, and
- * an input and its slight perturbation, agree on are kept as samples; of the others only the shape, where that is stable, and
- * whether they are finite. The engine takes copies of the bytes.
+ * Runs a model as devices will, by its signature def serving_default or else the first that runs, and writes down what they
+ * should get (DESIGN section 5): outputs on which the backends, and an input and its slight perturbation, agree on are kept as
+ * samples; of the others only the shape, where that is stable, and whether they are finite. The engine takes copies of the bytes.
  * @throws SELF_TEST_FAILED for NaN (unless allowed), MODEL_MALFORMED, MODEL_UNSUPPORTED_OP where no backend loads it, CANCELLED
  */
-export async function makeSelfTest(model: ModelBytes, signatureDef: SignatureDef, engine: EngineHost, clock: Clock, options: SelfTestOptions = {}): Promise<PublishedSelfTest> {
-  const { signal, allowNonFinite = false } = options;
+export async function makeSelfTest(model: ModelBytes, signatureDefs: Readonly<Record<string, SignatureDef>>, engine: EngineHost, clock: Clock, options: SelfTestOptions = {}): Promise<PublishedSelfTest> {
+  const names = Object.keys(signatureDefs).sort((a, b) => Number(b === DEFAULT) - Number(a === DEFAULT));
+  let first: PublishedSelfTest | undefined;
+  for (const name of names) {
+    const def = signatureDefs[name];
+    if (def === undefined) continue;
+    const made = await makeOne(model, [name, def], engine, clock, options);
+    if (made.selfTest !== null) return made;
+    first ??= made;
+  }
+  return first ?? { selfTest: null, notes: ["There is no self-test: the model has no signature def."] };
+}
+
+/** The signature def that is tried first. */
+const DEFAULT = "serving_default";
+
+async function makeOne(model: ModelBytes, named: NamedSignatureDef, engine: EngineHost, clock: Clock, options: SelfTestOptions): Promise<PublishedSelfTest> {
+  const [, signatureDef] = named;
+  const { signal, allowNonFinite = false, backends: possible } = options;
   const notes: string[] = [];
-  const backends: readonly Backend[] = (["wasm", "cpu"] as const).filter((backend) => engine.backends.includes(backend));
+  const backends: readonly Backend[] = (["wasm", "cpu"] as const).filter((backend) => engine.backends.includes(backend) && possible?.includes(backend) !== false);
   const on = <T>(backend: Backend, use: (subject: Subject) => Promise<T>): Promise<T> => withModel(model, backend, engine, signal, (hosted) => use({ hosted, signatureDef, signal }));
 
   const found = await firstThatRuns(backends, notes, (backend) => on(backend, (subject) => findInputs(subject, clock)));
@@ -70,10 +92,10 @@ export async function makeSelfTest(model: ModelBytes, signatureDef: SignatureDef
       notes.push(`It does not run on ${backend}: ${unlessCancelled(thrown).message}`);
     }
   }
-  return summarise(signatureDef, found.inputs, answers, notes, allowNonFinite);
+  return summarise(named, found.inputs, answers, notes, allowNonFinite);
 }
 
-function summarise(signatureDef: SignatureDef, inputs: SelfTest["inputs"], answers: readonly NamedTensors[], notes: readonly string[], allowNonFinite: boolean): PublishedSelfTest {
+function summarise([name, signatureDef]: NamedSignatureDef, inputs: SelfTest["inputs"], answers: readonly NamedTensors[], notes: readonly string[], allowNonFinite: boolean): PublishedSelfTest {
   const outputs: SelfTest["outputs"] = {};
   const unsampled: string[] = [];
   for (const key of Object.keys(signatureDef.outputs).sort()) {
@@ -88,7 +110,7 @@ function summarise(signatureDef: SignatureDef, inputs: SelfTest["inputs"], answe
   }
   const total = Object.keys(outputs).length;
   const said = unsampled.length === 0 ? [] : [`${total - unsampled.length} of ${total} outputs are compared by value; of ${unsampled.join(", ")} only what is the same on every backend.`];
-  return { selfTest: { signatureDef: "serving_default", seed: SEED, inputs, outputs }, notes: [...notes, ...said] };
+  return { selfTest: { signatureDef: name, seed: SEED, inputs, outputs }, notes: [...notes, ...said] };
 }
 
 /** The first backend's answer that is none of a failure: a model with an op that wasm lacks still runs on cpu. */
@@ -102,7 +124,7 @@ async function firstThatRuns<T>(backends: readonly Backend[], notes: string[], u
       notes.push(`It does not run on ${backend}: ${error.message}`);
     }
   }
-  return { reason: "this machine's engine has neither wasm nor cpu" };
+  return { reason: "this machine's engine has no backend that the model runs on" };
 }
 
 /** The first guess at the unknown sizes with which the model runs, preferring one that gives no NaN. */

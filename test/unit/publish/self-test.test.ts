@@ -86,14 +86,22 @@ describe("making a self-test", () => {
       border ??= Number(x.data[0]);
       return floats(Number(x.data[0]) > border ? 1 : 0);
     });
-    const { selfTest, notes } = await makeSelfTest(bytes, input([1]), engine, still);
+    const { selfTest, notes } = await makeSelfTest(bytes, { serving_default: input([1]) }, engine, still);
     expect(selfTest?.outputs["y"]).toMatchObject({ shape: [1], finite: true, samples: [] });
     expect(notes).toEqual([expect.stringContaining("0 of 1 outputs")]);
   });
 
+  test("without serving_default the first signature def that runs is the self-test's, and a backend that the model cannot run on is not tried", async () => {
+    const engine = engineOf(() => floats(2));
+    const odd = { ...input([1]), inputs: { x: { name: "x:0", dtype: "complex64" as const, shape: [1] } } };
+    const { selfTest } = await makeSelfTest(bytes, { odd, second: input([1]), third: input([1]) }, engine, still, { backends: ["cpu"] });
+    expect(selfTest).toMatchObject({ signatureDef: "second", outputs: { y: { samples: [[0, 2]] } } });
+    expect(new Set(engine.loaded)).toEqual(new Set(["cpu"]));
+  });
+
   test("a backend that computes something else is noticed", async () => {
     const engine = engineOf((backend) => floats(backend === "cpu" ? 1 : 1.01));
-    expect((await makeSelfTest(bytes, input([1]), engine, still)).selfTest?.outputs["y"]?.samples).toEqual([]);
+    expect((await makeSelfTest(bytes, { serving_default: input([1]) }, engine, still)).selfTest?.outputs["y"]?.samples).toEqual([]);
   });
 
   test("the first guess that the model takes is written down", async () => {
@@ -101,20 +109,20 @@ describe("making a self-test", () => {
       if (x.shape[1] !== 64) throw new AshoreError("INVALID_ARGUMENT", "64 it must be");
       return floats(1);
     });
-    const { selfTest } = await makeSelfTest(bytes, input([-1, -1]), engine, still);
+    const { selfTest } = await makeSelfTest(bytes, { serving_default: input([-1, -1]) }, engine, still);
     expect(selfTest).toMatchObject({ seed: 42, inputs: { x: { shape: [1, 64] } }, outputs: { y: { samples: [[0, 1]] } } });
   });
 
   test("a shape that gives NaN is passed over for one that does not", async () => {
     const engine = engineOf((_, x) => floats(x.shape[1] === 1 ? Number.NaN : 1));
-    expect((await makeSelfTest(bytes, input([-1, -1]), engine, still)).selfTest?.inputs).toEqual({ x: { shape: [1, 2] } });
+    expect((await makeSelfTest(bytes, { serving_default: input([-1, -1]) }, engine, still)).selfTest?.inputs).toEqual({ x: { shape: [1, 2] } });
   });
 
   test("no guess fits: there is none, and the model's own words say why", async () => {
     const engine = engineOf(() => {
       throw new AshoreError("INVALID_ARGUMENT", "never");
     });
-    const { selfTest, notes } = await makeSelfTest(bytes, input([-1, -1]), engine, still);
+    const { selfTest, notes } = await makeSelfTest(bytes, { serving_default: input([-1, -1]) }, engine, still);
     expect(selfTest).toBeNull();
     expect(notes).toEqual([expect.stringContaining("never")]);
   });
@@ -125,7 +133,7 @@ describe("making a self-test", () => {
       now += 2500;
       return floats(1);
     });
-    const { notes } = await makeSelfTest(bytes, input([1]), engine, { ...still, now: () => now });
+    const { notes } = await makeSelfTest(bytes, { serving_default: input([1]) }, engine, { ...still, now: () => now });
     expect(engine.loaded).toEqual(["wasm"]);
     expect(notes).toEqual([expect.stringContaining("2500 ms on wasm")]);
   });
@@ -135,7 +143,7 @@ describe("making a self-test", () => {
       if (backend === "wasm") throw new AshoreError("MODEL_UNSUPPORTED_OP", "no kernel");
       return floats(1);
     });
-    const { selfTest, notes } = await makeSelfTest(bytes, input([1]), engine, still);
+    const { selfTest, notes } = await makeSelfTest(bytes, { serving_default: input([1]) }, engine, still);
     expect(selfTest?.outputs["y"]?.samples).toEqual([[0, 1]]);
     expect(notes).toEqual(["It does not run on wasm: no kernel"]);
   });
@@ -144,14 +152,14 @@ describe("making a self-test", () => {
     const engine = engineOf(() => {
       throw new AshoreError("MODEL_UNSUPPORTED_OP", "no kernel");
     });
-    await expect(makeSelfTest(bytes, input([1]), engine, still)).rejects.toMatchObject({ code: "MODEL_UNSUPPORTED_OP" });
+    await expect(makeSelfTest(bytes, { serving_default: input([1]) }, engine, still)).rejects.toMatchObject({ code: "MODEL_UNSUPPORTED_OP" });
   });
 
   test("whatever happens, every model that was loaded is closed", async () => {
     const good = engineOf(() => floats(1));
-    await makeSelfTest(bytes, input([1]), good, still);
+    await makeSelfTest(bytes, { serving_default: input([1]) }, good, still);
     const bad = engineOf(() => floats(Number.NaN));
-    await expect(makeSelfTest(bytes, input([1]), bad, still)).rejects.toMatchObject({ code: "SELF_TEST_FAILED" });
+    await expect(makeSelfTest(bytes, { serving_default: input([1]) }, bad, still)).rejects.toMatchObject({ code: "SELF_TEST_FAILED" });
     expect([good.open(), bad.open()]).toEqual([0, 0]);
   });
 });
