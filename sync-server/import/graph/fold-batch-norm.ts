@@ -21,7 +21,7 @@ interface Affine {
  * as they are, and so do those that another node needs unscaled: neither may grow the download.
  */
 export function foldBatchNorms(body: Body, tally: Map<string, number>): void {
-  for (const node of [...body.nodes]) {
+  for (const node of body.nodes()) {
     const affine = affineOf(node, body);
     const group = affine === undefined ? undefined : groupOf(affine, body);
     const filter = body.floats(affine?.linear.filter);

@@ -13,9 +13,9 @@ const SMALL = 1024;
  */
 export function foldConstants(body: Body): Tally {
   const tally = new Map<string, number>();
-  const frontier = body.nodes.filter((node) => foldKernels.has(node.op)).toReversed();
+  const frontier = [...body.nodes()].toReversed();
   for (let node = frontier.pop(); node !== undefined; node = frontier.pop()) {
-    const folded = fold(node, body);
+    const folded = body.node(node.name) === node ? fold(node, body) : undefined;
     if (folded === undefined) continue;
     const readers = body.isKept(node) ? [] : [...body.readers(node)];
     count(tally, `folded ${node.op}`);

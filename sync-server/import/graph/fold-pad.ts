@@ -7,7 +7,7 @@ import { count, type Tally } from "./optimise-stage.ts";
 /** Zeros that are put around an image become the padding of the convolution that reads it. */
 export function foldPads(body: Body): Tally {
   const tally = new Map<string, number>();
-  for (const node of [...body.nodes]) {
+  for (const node of body.nodes()) {
     const pad = body.node(node.inputs[0]);
     if (pad !== undefined && foldPad(node, pad, body)) count(tally, pad.op);
   }

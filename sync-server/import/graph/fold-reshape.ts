@@ -10,7 +10,7 @@ import { count, type Tally } from "./optimise-stage.ts";
  */
 export function foldReshapes(body: Body): Tally {
   const tally = new Map<string, number>();
-  for (const node of [...body.nodes]) {
+  for (const node of body.nodes()) {
     if (node.op !== "Reshape" || !body.isFree(node)) continue;
     const [x = "", shape] = node.inputs;
     const sizes = sizesOf(body.node(shape), body);

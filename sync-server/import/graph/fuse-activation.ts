@@ -7,7 +7,7 @@ import { count, type Tally } from "./optimise-stage.ts";
 /** The activation after a convolution or matrix product becomes part of it. */
 export function fuseActivations(body: Body): Tally {
   const tally = new Map<string, number>();
-  for (const node of [...body.nodes]) {
+  for (const node of body.nodes()) {
     const { op } = node;
     if (fuseActivation(node, body) || movePastPool(node, body)) count(tally, op);
   }

@@ -10,7 +10,7 @@ const SPREAD = 256;
 
 /** What is added to each channel of a convolution or matrix product becomes its bias, or part of the bias that it has. */
 export function fuseBiases(body: Body, tally: Map<string, number>): void {
-  for (const node of [...body.nodes]) {
+  for (const node of body.nodes()) {
     const { op } = node;
     if (fuseBias(node, body)) count(tally, `${op} into bias`);
   }

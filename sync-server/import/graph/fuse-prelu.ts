@@ -6,7 +6,7 @@ import { count, type Tally } from "./optimise-stage.ts";
 /** `relu(x) + c relu(-x)`, which is what Keras writes for PReLU, becomes one op with the slope -c. */
 export function fusePrelus(body: Body): Tally {
   const tally = new Map<string, number>();
-  for (const node of [...body.nodes]) if (fusePrelu(node, body)) count(tally, "Prelu");
+  for (const node of body.nodes()) if (fusePrelu(node, body)) count(tally, "Prelu");
   return tally;
 }
 

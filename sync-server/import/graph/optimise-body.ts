@@ -47,9 +47,9 @@ export class Body {
     }
   }
 
-  /** The nodes, in the graph's order. */
-  get nodes(): readonly GraphNode[] {
-    return this.#body.nodes;
+  /** The nodes as they stand now, in the graph's order, but for those that go before their turn comes. */
+  *nodes(): Generator<GraphNode> {
+    for (const node of [...this.#body.nodes]) if (this.#nodes.get(node.name) === node) yield node;
   }
 
   /** The node that a reference (`node`, `node:1`, `^node`) names; undefined for a function's argument. */
@@ -104,12 +104,15 @@ export class Body {
     return this.constant(reference)?.tensor.shape;
   }
 
+  /** What only this node has read goes, unless it is kept. */
   rewrite(node: GraphNode, { op, inputs, attrs }: Rewrite): void {
+    const before = node.inputs;
     this.#unlink(node);
     node.op = op;
     node.inputs = [...inputs];
     node.attrs = attrs;
     this.#link(node);
+    this.#release(before);
   }
 
   /** The node, which must not be kept, becomes a constant. */
@@ -139,8 +142,7 @@ export class Body {
   /** Whoever reads `from` (`node` or `node:1`) reads `to` instead. */
   redirect(from: string, to: string): void {
     const node = this.node(from);
-    if (node === undefined) return;
-    for (const reader of [...this.readers(node)]) {
+    for (const reader of node === undefined ? [] : [...this.readers(node)]) {
       if (reader.inputs.includes(from)) this.rewrite(reader, { ...reader, inputs: reader.inputs.map((input) => (input === from ? to : input)) });
     }
   }
@@ -153,12 +155,11 @@ export class Body {
   /** Gives a node that is not kept the name of its reader, which goes. */
   takeName(node: GraphNode, reader: GraphNode): void {
     this.#remove(reader);
-    this.#body.nodes = this.#body.nodes.filter((one) => one !== reader);
     this.#rename(node, reader.name);
   }
 
-  /** Takes away what neither a kept node nor one that it needs reads; how many nodes. */
-  sweep(): number {
+  /** Takes away what neither a kept node nor one that it needs reads. */
+  sweep(): void {
     const alive = new Set<GraphNode>();
     const frontier = [...this.#kept].flatMap((name) => this.#sources(name));
     for (let node = frontier.pop(); node !== undefined; node = frontier.pop()) {
@@ -166,10 +167,8 @@ export class Body {
       alive.add(node);
       for (const input of node.inputs) frontier.push(...this.#sources(input));
     }
-    const dead = this.#body.nodes.filter((node) => !alive.has(node));
-    for (const node of dead) this.#remove(node);
-    if (dead.length > 0) this.#body.nodes = this.#body.nodes.filter((node) => alive.has(node));
-    return dead.length;
+    for (const node of this.nodes()) if (!alive.has(node)) this.#remove(node);
+    this.#body.nodes = this.#body.nodes.filter((node) => alive.has(node));
   }
 
   #sources(reference: string): readonly GraphNode[] {
@@ -186,6 +185,16 @@ export class Body {
     this.#nodes.set(name, node);
     this.#link(node);
     for (const reader of readers) this.rewrite(reader, { ...reader, inputs: reader.inputs.map((input) => renamed(input, old, name)) });
+  }
+
+  #release(references: readonly string[]): void {
+    const frontier = [...references];
+    for (let reference = frontier.pop(); reference !== undefined; reference = frontier.pop()) {
+      const node = this.node(reference);
+      if (node === undefined || this.isKept(node) || this.readers(node).size > 0) continue;
+      this.#remove(node);
+      frontier.push(...node.inputs);
+    }
   }
 
   #remove(node: GraphNode): void {

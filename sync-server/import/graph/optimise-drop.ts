@@ -1,10 +1,11 @@
 import { nodeOf } from "../graph-nodes.ts";
 import type { GraphNode } from "./graph.ts";
 import type { Body } from "./optimise-body.ts";
+import { referTo } from "./references.ts";
 import { count, type Tally } from "./optimise-stage.ts";
 
-/** Ops that give their first input on as it is. A placeholder that nothing feeds gives its default. */
-const GIVES_ON: ReadonlySet<string> = new Set(["Identity", "StopGradient", "Snapshot", "PreventGradient", "PlaceholderWithDefault"]);
+/** Ops that give their inputs on as they are. A placeholder that nothing feeds gives its default. */
+const GIVES_ON: ReadonlySet<string> = new Set(["Identity", "StopGradient", "Snapshot", "PreventGradient", "PlaceholderWithDefault", "IdentityN"]);
 
 /**
  * Ops beside which an Identity stays: what TF.js keeps alive of lists, and which branch of TensorFlow 1's control flow runs, hangs
@@ -15,24 +16,21 @@ const DELICATE = /^(Tensor(List|Array)|(Ref)?(Switch|Merge|Enter|Exit|NextIterat
 /** Takes away nodes that change nothing, and those that nothing needs. */
 export function dropNodes(body: Body): Tally {
   const tally = new Map<string, number>();
-  const unneeded = body.sweep();
-  for (const node of [...body.nodes]) {
+  body.sweep();
+  for (const node of body.nodes()) {
     if (!GIVES_ON.has(node.op) || !body.isFree(node)) continue;
     const { op } = node;
-    if (body.isKept(node) ? giveName(node, body) : passOver(node, body)) count(tally, `dropped ${op}`);
+    if (body.isKept(node) ? giveName(node, body) : passOver(node, body)) count(tally, op);
   }
-  body.sweep();
-  count(tally, "unneeded", unneeded);
   return tally;
 }
 
 function passOver(node: GraphNode, body: Body): boolean {
-  const [source] = node.inputs;
-  if (source === undefined || nodeOf(source) === node.name) return false;
   const readers = [...body.readers(node)];
+  if (node.inputs.length === 0 || readers.includes(node)) return false;
   if (readers.some((reader) => DELICATE.test(reader.op) || reader.inputs.includes(`^${node.name}`))) return false;
-  if (DELICATE.test(body.node(source)?.op ?? "")) return false;
-  body.redirect(node.name, source);
+  if (node.inputs.some((input) => DELICATE.test(body.node(input)?.op ?? ""))) return false;
+  node.inputs.forEach((input, output) => body.redirect(referTo(node.name, output), input));
   return true;
 }
 

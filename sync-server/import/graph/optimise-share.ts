@@ -13,7 +13,7 @@ const PURE_OPS: ReadonlySet<string> = new Set(["Const", "Fill", "LinSpace", "One
 /** Nodes that compute the same become one, and so do equal constants. */
 export function shareNodes(body: Body): Tally {
   const tally = new Map<string, number>();
-  const categories = categoriesOf(new Set(body.nodes.map(({ op }) => op)));
+  const categories = categoriesOf(Array.from(body.nodes(), ({ op }) => op));
   const known = new Map<string, GraphNode>();
   for (const node of inputsFirst(body)) {
     if (!body.isFree(node) || !(PURE_OPS.has(node.op) || PURE.has(categories.get(node.op)))) continue;
@@ -69,7 +69,7 @@ function inputsFirst(body: Body): GraphNode[] {
   const order: GraphNode[] = [];
   const seen = new Set<GraphNode>();
   const stack: { readonly node: GraphNode; next: number }[] = [];
-  for (const start of body.nodes) {
+  for (const start of body.nodes()) {
     if (!seen.has(start)) stack.push({ node: start, next: 0 });
     seen.add(start);
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
