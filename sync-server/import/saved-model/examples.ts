@@ -45,6 +45,8 @@ export function cutExamples(draft: Draft, names: NodeNames): string[] {
         continue;
       }
       def.examples = { features: [...parsed.features] };
+      // Old signature defs are written by hand, and TensorFlow Serving hands them strings whatever they say.
+      for (const info of inputs) info.dtype = "string";
     }
     replaceOutputs(parsed, graph);
   }

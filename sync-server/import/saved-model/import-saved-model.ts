@@ -25,7 +25,7 @@ import { freezeVariables, savedVariables, type Saved } from "./freeze-variables.
 import { inlineCalls } from "./inline-calls.ts";
 import type { Variables } from "./meta-graph.ts";
 import { readMetaGraphs } from "./read-meta-graphs.ts";
-import { closeFeeds, separateFeeds, takeSignatureDefs } from "./signature-defs.ts";
+import { openShapes, separateFeeds, takeSignatureDefs } from "./signature-defs.ts";
 import { liftTables } from "./tables.ts";
 import { refuseStateful } from "./variables-read.ts";
 
@@ -76,7 +76,8 @@ export async function importSavedModel(source: SourceFolder, options: ImportOpti
   refuseIfNoneIsLeft(draft);
   await stage("prune", () => {
     keepReached(graph, reachAll(draft));
-    return closeFeeds(draft);
+    openShapes(draft);
+    return [];
   });
   const { signatureDefs } = draft;
   const defs = [...signatureDefs.values()];

@@ -1,4 +1,4 @@
-import { DTYPES, dtypeOfProto } from "../../../protocol/dtype.ts";
+import { dtypeOfProto } from "../../../protocol/dtype.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import type { SignatureDef, TensorInfo } from "../../../protocol/manifest.ts";
 import { jsonOfTensor } from "../../../protocol/small-tensor.ts";
@@ -85,19 +85,7 @@ export function separateFeeds({ graph, signatureDefs }: Draft, names: NodeNames)
   return [`gave ${stand.size} fed tensors a node of their own`];
 }
 
-/** Makes placeholders of fed tensors that nothing in the graph makes any more. */
-export function closeFeeds({ graph, signatureDefs }: Draft): string[] {
-  const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
-  let count = 0;
-  for (const { inputs } of signatureDefs.values()) {
-    for (const { name, dtype } of Object.values(inputs)) {
-      const node = nodes.get(nodeOf(name));
-      if (node === undefined || node.inputs.every((input) => nodes.has(nodeOf(input)))) continue;
-      node.op = "Placeholder";
-      node.inputs = [];
-      node.attrs = { dtype: typeAttr(DTYPES[DTYPES[dtype].engine ?? dtype].proto) };
-      count += 1;
-    }
-  }
-  return count === 0 ? [] : [`made placeholders of ${count} fed tensors`];
+/** Takes from placeholders the shape that they state: a TensorFlow session does not hold callers to it, TF.js would. */
+export function openShapes({ graph }: Draft): void {
+  for (const node of graph.nodes) if (node.op === "Placeholder") node.attrs = { dtype: node.attrs["dtype"] ?? typeAttr("DT_INVALID") };
 }
