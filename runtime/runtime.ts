@@ -90,7 +90,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     onFailed: (model, wanted, error) => void device.keeper(model)?.failed(wanted, error).catch(problem),
   });
   const batching = options.batching?.(clock);
-  const rest = createRestCore({ manager, clock, timeoutMs: options.timeoutMs, cors: options.cors, metrics: options.metrics, batching });
+  const rest = createRestCore({ manager, clock, timeoutMs: options.timeoutMs, cors: options.cors, metrics: options.metrics, prepareImage: ports.prepareImage, batching });
   const poller = new Poller({ clock, random, cycle, pollSeconds });
   const improver = createImprover({ manager, loader, remember, closing: poller.signal });
   const device = new DeviceModels(options.models ?? "all", {
@@ -189,7 +189,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   return {
     watch,
     handle: (request, how) => afterRecall(() => rest.handle(request, how)),
-    predict: (request, how) => afterRecall(() => predict(manager, request, { ...how, batching })),
+    predict: (request, how) => afterRecall(() => predict(manager, request, { ...how, prepareImage: ports.prepareImage, batching })),
     recalled: () => device.recalling ?? Promise.resolve(),
     models: () => manager.names().map((name) => ({ name, versions: manager.status(name) ?? [], latest: manager.latest(name), labels: manager.labels(name), expiredSince })),
     status: (model) => manager.status(model),

@@ -1,5 +1,5 @@
 import { AshoreError } from "../../protocol/errors.ts";
-import { topKOf, writeClassifyAnswer, type Examples, type RequestBody } from "../../protocol/rest/index.ts";
+import { topKOf, writeClassifyAnswer, type Examples, type RequestBody, type RestDialect } from "../../protocol/rest/index.ts";
 import type { NamedTensors, Tensor } from "../../protocol/tensor.ts";
 import type { Servable } from "../activate/index.ts";
 import { bestClasses } from "./best-classes.ts";
@@ -31,7 +31,7 @@ export function imagesOfExamples({ context, examples }: Examples, { images: [por
  * request's `top_k` says.
  * @throws INVALID_ARGUMENT; FAILED_PRECONDITION where the scores are not those that the names are for
  */
-export function writeNamedClasses(servable: Servable, outputs: NamedTensors, body: RequestBody): Uint8Array<ArrayBuffer> {
+export function writeNamedClasses(servable: Servable, outputs: NamedTensors, body: RequestBody, dialect: RestDialect): Uint8Array<ArrayBuffer> {
   const rows = bestClasses(servable, outputs, topKOf(body));
   if (rows === undefined) throw new AshoreError("FAILED_PRECONDITION", `The output ${servable.classes?.output} has not the scores that the model has names for.`);
   const found = rows.flat();
@@ -43,5 +43,6 @@ export function writeNamedClasses(servable: Servable, outputs: NamedTensors, bod
       scores: { dtype: "float32", shape, data: Float32Array.from(found, ({ score }) => score) },
     },
     rows.length,
+    dialect,
   );
 }

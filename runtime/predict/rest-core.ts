@@ -4,6 +4,7 @@ import {
   checkClassifySignature,
   checkRegressSignature,
   CORS_HEADERS,
+  encodedImages,
   NOT_FOUND_PAGE,
   parseRequestBody,
   parseRestPath,
@@ -23,19 +24,24 @@ import {
   writeSimplePredictAnswer,
   type ModelSelector,
   type RequestBody,
+  type RestDialect,
   type RestRoute,
 } from "../../protocol/rest/index.ts";
+import type { NamedTensors } from "../../protocol/tensor.ts";
 import { isLoss, type Manager, type Servable } from "../activate/index.ts";
-import type { Clock, WithSignal } from "../ports.ts";
+import type { Clock, PrepareImage, WithSignal } from "../ports.ts";
+import { bestClasses } from "./best-classes.ts";
+import { classifiesImages, imagesOfExamples, writeNamedClasses } from "./classify-images.ts";
 import { computeAlone, type Compute, type ComputeOptions } from "./compute.ts";
 import { Deadlines } from "./deadlines.ts";
 import { execute } from "./execute.ts";
+import { withImages } from "./read-images.ts";
 import { gunzipBody } from "./request-body.ts";
 import type { RequestMetrics, RestCore, RestRequest, RestResponse } from "./rest-types.ts";
-import { signatureOf } from "./signature.ts";
+import { signatureOf, type Signature } from "./signature.ts";
 import { withServable } from "./with-servable.ts";
 
-export interface RestCoreOptions {
+export interface RestCoreOptions extends RestDialect {
   readonly manager: Manager;
   readonly clock: Clock;
   /** How long an inference may take, in milliseconds; 0 or less for no bound. Default LIMITS.requestTimeoutMs. */
@@ -43,6 +49,8 @@ export interface RestCoreOptions {
   /** Let pages of other origins in (`--rest_api_enable_cors_support`). Default false. */
   readonly cors?: boolean | undefined;
   readonly metrics?: RequestMetrics | undefined;
+  /** Decodes images. Absent: requests with images are refused. */
+  readonly prepareImage?: PrepareImage | undefined;
   /** What puts requests together. Default: one inference for each. */
   readonly batching?: Compute | undefined;
 }
@@ -53,24 +61,34 @@ interface Outcome {
   readonly body: Uint8Array<ArrayBuffer> | string;
   readonly code: "OK" | CanonicalCode;
   readonly version?: number | undefined;
+  readonly inference?: Inference | undefined;
+}
+
+/** One inference, and what metrics are to know of it. */
+interface Inference extends ComputeOptions {
+  readonly api: "predict" | "classify" | "regress";
+  signatureDef?: string;
+  examples?: number;
 }
 
 type Routed = Exclude<RestRoute, { readonly kind: "elsewhere" | "preflight" }> | { readonly kind: "simple" };
 
 /** The REST API over a manager, whatever host it is in (DESIGN section 7). */
-export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeoutMs, cors = false, metrics, batching: compute = computeAlone }: RestCoreOptions): RestCore {
+export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeoutMs, cors = false, metrics, prepareImage, batching: compute = computeAlone, ...dialect }: RestCoreOptions): RestCore {
   const deadlines = new Deadlines(clock, timeoutMs);
   const extra = cors ? CORS_HEADERS : {};
 
   async function handle(request: RestRequest, { signal }: WithSignal = {}): Promise<RestResponse> {
     const route: RestRoute | { readonly kind: "simple" } = isSimple(request) ? { kind: "simple" } : parseRestPath(request.method, request.target);
     if (route.kind === "elsewhere") return { status: 404, headers: { "content-type": "text/html" }, body: NOT_FOUND_PAGE };
-    if (route.kind === "preflight") return { status: preflightStatus(header(request, "origin")), headers: extra, body: "" };
+    if (route.kind === "preflight") return preflight(preflightStatus(header(request, "origin")));
     const began = metrics?.now() ?? 0;
     const outcome = await answer(route, request, signal).catch((thrown: unknown) => failure(thrown));
     metrics?.request({
       model: modelOf(route),
       version: outcome.version,
+      signatureDef: outcome.inference?.signatureDef,
+      examples: outcome.inference?.examples,
       api: route.kind === "simple" ? "predict" : route.kind === "predict" || route.kind === "classify" || route.kind === "regress" ? route.kind : "",
       status: outcome.code,
       microseconds: (metrics.now() - began) * 1000,
@@ -102,15 +120,15 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
       case "list":
         return success(writeModelList(manager.names().map((name) => ({ name, versions: manager.status(name) ?? [] }))));
       case "refused":
-        return { status: 400, body: route.message === null ? "" : writeErrorBody(route.message), code: "INVALID_ARGUMENT" };
+        return { status: 400, body: route.unsaid === true && dialect.strictJson !== true ? "" : writeErrorBody(route.message, dialect), code: "INVALID_ARGUMENT" };
     }
   }
 
   function predict(route: ModelSelector, body: RequestBody, request: RestRequest, signal: AbortSignal | undefined): Promise<Outcome> {
-    return run(route, request, signal, async (servable, options) => {
-      const signature = signatureOf(servable.manifest, body.signatureName);
-      const { format, tensors } = readPredictInputs(body, signature.def.inputs);
-      return writePredictAnswer(await execute(compute, servable, signature, tensors, options), format);
+    return run(route, "predict", request, signal, async (servable, options) => {
+      const signature = named(options, signatureOf(servable.manifest, body.signatureName));
+      const { format, tensors } = readPredictInputs(body, encodedImages(body, signature.def.inputs, signature.images, "inputs"), dialect);
+      return writePredictAnswer(await executed(servable, signature, tensors, options), format, dialect);
     });
   }
 
@@ -120,31 +138,35 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
       const count = model === undefined ? "none" : others.length + 1;
       throw new AshoreError("NOT_FOUND", `POST /predict is for a server with one model, and this one has ${count}: use POST /v1/models/NAME:predict.`);
     }
-    return run({ model }, request, signal, async (servable, options) => {
-      const signature = signatureOf(servable.manifest, body.signatureName);
-      const tensors = readSimplePredictInputs(body, signature.def.inputs, signature.defaults);
-      return writeSimplePredictAnswer(await execute(compute, servable, signature, tensors, options));
+    return run({ model }, "predict", request, signal, async (servable, options) => {
+      const signature = named(options, signatureOf(servable.manifest, body.signatureName));
+      const tensors = readSimplePredictInputs(body, encodedImages(body, signature.def.inputs, signature.images, "input"), signature.defaults, dialect);
+      const outputs = await executed(servable, signature, tensors, options);
+      return writeSimplePredictAnswer(outputs, bestClasses(servable, outputs), dialect);
     });
   }
 
   function classifyOrRegress(kind: "classify" | "regress", route: ModelSelector, body: RequestBody, request: RestRequest, signal: AbortSignal | undefined): Promise<Outcome> {
     const sent = readExamples(body);
     const isClassify = kind === "classify";
-    return run(route, request, signal, async (servable, options) => {
-      const signature = signatureOf(servable.manifest, body.signatureName, "No signature was found with the name: %");
-      if (isClassify) checkClassifySignature(signature.def);
-      else checkRegressSignature(signature.def);
-      const outputs = await execute(compute, servable, signature, { inputs: serializeExamples(sent) }, options);
-      return isClassify ? writeClassifyAnswer(outputs, sent.examples.length) : writeRegressAnswer(outputs, sent.examples.length);
+    return run(route, kind, request, signal, async (servable, options) => {
+      const signature = named(options, signatureOf(servable.manifest, body.signatureName, "No signature was found with the name: %"));
+      const isNamed = isClassify && classifiesImages(servable, signature);
+      if (!isNamed) (isClassify ? checkClassifySignature : checkRegressSignature)(signature.def);
+      const outputs = await executed(servable, signature, isNamed ? imagesOfExamples(sent, signature) : { inputs: serializeExamples(sent) }, options);
+      options.examples = sent.examples.length;
+      if (isNamed) return writeNamedClasses(servable, outputs, body, dialect);
+      return (isClassify ? writeClassifyAnswer : writeRegressAnswer)(outputs, sent.examples.length, dialect);
     });
   }
 
   /** One inference under a deadline; what goes wrong after the version is known says which version it was. */
   async function run(
     selector: ModelSelector,
+    api: Inference["api"],
     { onGone }: RestRequest,
     signal: AbortSignal | undefined,
-    infer: (servable: Servable, options: ComputeOptions) => Promise<Uint8Array<ArrayBuffer>>,
+    infer: (servable: Servable, options: Inference) => Promise<Uint8Array<ArrayBuffer>>,
   ): Promise<Outcome> {
     const deadline = deadlines.begin(signal);
     onGone?.(deadline.cancel);
@@ -154,12 +176,13 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
         selector.model,
         selector,
         async (servable, alone) => {
+          const inference: Inference = { signal: deadline, alone, api };
           try {
-            return success(await infer(servable, { signal: deadline, alone }), servable.version);
+            return success(await infer(servable, inference), servable.version, inference);
           } catch (thrown) {
             const error = asAshoreError(thrown);
             if (isLoss(error)) throw error;
-            return failure(error, servable.version);
+            return failure(error, servable.version, inference);
           }
         },
         deadline,
@@ -167,6 +190,24 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     } finally {
       deadline.end();
     }
+  }
+
+  async function executed(servable: Servable, signature: Signature, inputs: NamedTensors, options: Inference): Promise<NamedTensors> {
+    const ready = signature.images.length === 0 ? inputs : await withImages(inputs, signature, { prepareImage, signal: options.signal });
+    const began = metrics?.now() ?? 0;
+    const outputs = await execute(compute, servable, signature, ready, options);
+    metrics?.ran(servable.model, options.api, (metrics.now() - began) * 1000);
+    return outputs;
+  }
+
+  function failure(thrown: unknown, version?: number, inference?: Inference): Outcome {
+    const { code, message } = asAshoreError(thrown);
+    return { status: httpStatus(code), body: writeErrorBody(message, dialect), code: canonicalCode(code), version, inference };
+  }
+
+  function preflight(status: 200 | 400): RestResponse {
+    if (status === 200 || dialect.strictJson !== true) return { status, headers: extra, body: "" };
+    return { status, headers: { "content-type": REST_CONTENT_TYPE, ...extra }, body: writeErrorBody("Origin header is missing in CORS preflight", dialect) };
   }
 
   function statusOf(model: string, version: number | bigint | undefined): NonNullable<ReturnType<Manager["status"]>> {
@@ -195,7 +236,7 @@ function isSimple({ method, target }: RestRequest): boolean {
 async function bodyOf(request: RestRequest): Promise<RequestBody> {
   const bytes = await request.body();
   const isPacked = header(request, "content-encoding")?.includes("gzip") === true;
-  return parseRequestBody(isPacked ? await gunzipBody(bytes) : bytes);
+  return parseRequestBody(isPacked && bytes.length > 0 ? await gunzipBody(bytes) : bytes);
 }
 
 function header({ headers }: RestRequest, name: string): string | undefined {
@@ -203,11 +244,11 @@ function header({ headers }: RestRequest, name: string): string | undefined {
   return typeof value === "string" || value === undefined ? value : value.join(", ");
 }
 
-function success(body: Uint8Array<ArrayBuffer>, version?: number): Outcome {
-  return { status: 200, body, code: "OK", version };
+function named(inference: Inference, signature: Signature): Signature {
+  inference.signatureDef = signature.name;
+  return signature;
 }
 
-function failure(thrown: unknown, version?: number): Outcome {
-  const { code, message } = asAshoreError(thrown);
-  return { status: httpStatus(code), body: writeErrorBody(message), code: canonicalCode(code), version };
+function success(body: Uint8Array<ArrayBuffer>, version?: number, inference?: Inference): Outcome {
+  return { status: 200, body, code: "OK", version, inference };
 }
