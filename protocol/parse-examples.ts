@@ -15,15 +15,29 @@ const VALUES: Readonly<Record<Kind, string>> = { string: "bytes", float32: "floa
 
 type Data = Float32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | Uint8Array[];
 
-/** One feature of all examples: `size` elements for each of them. */
-interface Column {
+/** A feature, laid out once for all requests. */
+interface PlannedFeature {
   readonly feature: ExampleFeature;
+  /** Elements for each example. */
   readonly size: number;
+  readonly fallback: Data | undefined;
+}
+
+interface Plan {
+  readonly features: readonly PlannedFeature[];
+  readonly places: ReadonlyMap<string, number>;
+  /** Elements of all features together. */
+  readonly perExample: number;
+}
+
+const PLANS = new WeakMap<readonly ExampleFeature[], Plan>();
+
+/** One feature of all examples. */
+interface Column extends PlannedFeature {
   readonly data: Data;
   /** Over the bytes of `data`, where it is no list of strings. */
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
-  readonly fallback: Data | undefined;
   /** The last example that had it. */
   filledFor: number;
 }
@@ -37,23 +51,33 @@ interface Column {
 export function parseExamples({ shape, data }: Tensor, features: readonly ExampleFeature[]): readonly Tensor[] {
   if (shape.length !== 1) throw invalid(`Expected serialized to be a vector, got shape: [${shape}]`);
   const examples = data as readonly Uint8Array[];
-  const perExample = features.reduce((sum, feature) => sum + elementCount(feature.shape), 0);
+  const { features: planned, places, perExample } = planOf(features);
   if (perExample * examples.length > LIMITS.exampleElements) {
     throw new AshoreError("LIMIT_EXCEEDED", `${examples.length} examples of ${perExample} elements each are more than the ${LIMITS.exampleElements} elements that are taken; send fewer examples at a time.`);
   }
-  const columns = features.map((feature) => columnFor(feature, examples.length));
-  const places = new Map(features.map(({ key }, place) => [key, place]));
+  const columns = planned.map((feature) => columnFor(feature, examples.length));
   examples.forEach((example, index) => parseExample(example, index, columns, places));
   return columns.map(({ feature, data: column }) => ({ dtype: feature.dtype, shape: [examples.length, ...feature.shape], data: column }));
 }
 
-function columnFor(feature: ExampleFeature, examples: number): Column {
-  const size = elementCount(feature.shape);
-  const data = emptyData(feature.dtype, size * examples);
+function planOf(features: readonly ExampleFeature[]): Plan {
+  let plan = PLANS.get(features);
+  if (plan === undefined) {
+    const planned = features.map((feature) => ({ feature, size: elementCount(feature.shape), fallback: fallbackOf(feature) }));
+    plan = { features: planned, places: new Map(features.map(({ key }, place) => [key, place])), perExample: planned.reduce((sum, { size }) => sum + size, 0) };
+    PLANS.set(features, plan);
+  }
+  return plan;
+}
+
+function fallbackOf({ default: written, dtype, key }: ExampleFeature): Data | undefined {
+  return written === undefined ? undefined : (tensorOfJson(written, dtype, `The default of the feature ${key}`).data as Data);
+}
+
+function columnFor(planned: PlannedFeature, examples: number): Column {
+  const data = emptyData(planned.feature.dtype, planned.size * examples);
   const buffer = Array.isArray(data) ? new ArrayBuffer(0) : data.buffer;
-  const { default: written, dtype, key } = feature;
-  const fallback = written === undefined ? undefined : (tensorOfJson(written, dtype, `The default of the feature ${key}`).data as Data);
-  return { feature, size, data, bytes: new Uint8Array(buffer), words: new Int32Array(buffer), fallback, filledFor: -1 };
+  return { ...planned, data, bytes: new Uint8Array(buffer), words: new Int32Array(buffer), filledFor: -1 };
 }
 
 function emptyData(dtype: Kind, length: number): Data {

@@ -9,64 +9,116 @@ import type { Example, Examples, Feature } from "./read-examples.ts";
  */
 export function serializeExamples({ context, examples }: Examples): Tensor {
   const front = context === undefined ? new Uint8Array() : serialize(context);
-  const data = examples.map((example) => {
-    const out = new ByteWriter(front.length + 64);
-    out.raw(front);
-    out.raw(serialize(example));
-    return out.finish();
-  });
-  return { dtype: "string", shape: [data.length], data };
+  return { dtype: "string", shape: [examples.length], data: examples.map((example) => serialize(example, front)) };
 }
 
-// Field 1 of Example is Features, whose field 1 is the map's entries: a name (1) and a Feature (2).
-function serialize(example: Example): Uint8Array {
-  const entries = new ByteWriter(64);
+/** Of Feature, the field of a list. */
+const LISTS = { bytes: 1, float: 2, int64: 3 } as const;
+
+/** A feature with its sizes, which in protobuf's wire format stand before what they are of. */
+interface Entry {
+  readonly name: Uint8Array;
+  readonly feature: Feature;
+  /** Bytes of packed numbers. */
+  readonly packed: number;
+  /** Bytes of the list, of the Feature that holds it, and of the map's entry that holds that. */
+  readonly list: number;
+  readonly whole: number;
+  readonly size: number;
+}
+
+// Field 1 of Example is Features, whose field 1 is the map's entries: a name (1) and a Feature (2), which holds a list.
+function serialize(example: Example, front?: Uint8Array): Uint8Array {
+  let size = 0;
+  const entries: Entry[] = [];
   for (const [name, feature] of example) {
-    const entry = new ByteWriter(64);
-    putField(entry, 1, rawBytes(name));
-    putField(entry, 2, serializeFeature(feature));
-    putField(entries, 1, entry.finish());
+    const entry = measure(rawBytes(name), feature);
+    entries.push(entry);
+    size += fieldSize(entry.size);
   }
-  const out = new ByteWriter(entries.length + 8);
-  putField(out, 1, entries.finish());
+  const out = new ByteWriter((front?.length ?? 0) + fieldSize(size));
+  if (front !== undefined) out.raw(front);
+  putHead(out, 1, size);
+  for (const entry of entries) {
+    putHead(out, 1, entry.size);
+    putField(out, 1, entry.name);
+    putHead(out, 2, entry.whole);
+    if (entry.feature.kind !== "none") putList(out, entry.feature, entry);
+  }
   return out.finish();
 }
 
-/** Field 1, 2 or 3 of Feature is a list of bytes, floats or int64s, whose field 1 is the values: floats and int64s packed. */
-function serializeFeature(feature: Feature): Uint8Array {
-  const list = new ByteWriter(64);
-  switch (feature.kind) {
-    case "none":
-      return new Uint8Array();
-    case "bytes":
-      for (const value of feature.values) putField(list, 1, value);
-      break;
-    case "float": {
-      const view = new DataView(new ArrayBuffer(feature.values.length * 4));
-      feature.values.forEach((value, index) => view.setFloat32(index * 4, value, true));
-      putField(list, 1, new Uint8Array(view.buffer));
-      break;
-    }
-    case "int64": {
-      const values = new ByteWriter(16);
-      for (const value of feature.values) putVarint(values, BigInt.asUintN(64, value));
-      putField(list, 1, values.finish());
-      break;
-    }
-  }
-  const out = new ByteWriter(list.length + 8);
-  putField(out, { bytes: 1, float: 2, int64: 3 }[feature.kind], list.finish());
-  return out.finish();
+function measure(name: Uint8Array, feature: Feature): Entry {
+  let packed = 0;
+  let list = 0;
+  if (feature.kind === "float") packed = 4 * feature.values.length;
+  else if (feature.kind === "int64") for (const value of feature.values) packed += int64Size(value);
+  else if (feature.kind === "bytes") for (const value of feature.values) list += fieldSize(value.length);
+  if (packed > 0) list = fieldSize(packed);
+  const whole = feature.kind === "none" ? 0 : fieldSize(list);
+  return { name, feature, packed, list, whole, size: fieldSize(name.length) + fieldSize(whole) };
 }
 
-/** A length-delimited field of protobuf's wire format. */
+/** The values are the list's field 1: floats and int64s packed into one, bytes in a field each. */
+function putList(out: ByteWriter, feature: Exclude<Feature, { readonly kind: "none" }>, { list, packed }: Entry): void {
+  putHead(out, LISTS[feature.kind], list);
+  if (feature.kind === "bytes") {
+    for (const value of feature.values) putField(out, 1, value);
+    return;
+  }
+  putHead(out, 1, packed);
+  if (feature.kind === "float") {
+    out.reserve(packed);
+    const view = new DataView(out.bytes.buffer, out.bytes.byteOffset);
+    for (const value of feature.values) {
+      view.setFloat32(out.length, value, true);
+      out.length += 4;
+    }
+    return;
+  }
+  for (const value of feature.values) {
+    if (isSmall(value)) putVarint(out, Number(value));
+    else putLongVarint(out, BigInt.asUintN(64, value));
+  }
+}
+
 function putField(out: ByteWriter, field: number, bytes: Uint8Array): void {
-  out.byte((field << 3) | 2);
-  putVarint(out, BigInt(bytes.length));
+  putHead(out, field, bytes.length);
   out.raw(bytes);
 }
 
-function putVarint(out: ByteWriter, value: bigint): void {
+/** The tag and the length of a length-delimited field. */
+function putHead(out: ByteWriter, field: number, length: number): void {
+  out.byte((field << 3) | 2);
+  putVarint(out, length);
+}
+
+function fieldSize(length: number): number {
+  return 1 + varintSize(length) + length;
+}
+
+/** Beyond 2^53, numbers would be rounded to the next size. */
+function int64Size(value: bigint): number {
+  return isSmall(value) ? varintSize(Number(value)) : Math.ceil(BigInt.asUintN(64, value).toString(2).length / 7);
+}
+
+function isSmall(value: bigint): boolean {
+  return value >= 0n && value <= Number.MAX_SAFE_INTEGER;
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let left = value; left >= 0x80; left /= 0x80) size++;
+  return size;
+}
+
+function putVarint(out: ByteWriter, value: number): void {
+  let left = value;
+  for (; left >= 0x80; left = Math.floor(left / 0x80)) out.byte((left % 0x80) | 0x80);
+  out.byte(left);
+}
+
+function putLongVarint(out: ByteWriter, value: bigint): void {
   let left = value;
   for (; left > 0x7fn; left >>= 7n) out.byte(Number(left & 0x7fn) | 0x80);
   out.byte(Number(left));
