@@ -1,5 +1,6 @@
 import { Hono } from "hono";
-import { DEFAULT_METRICS_PATH, isForMetrics, metricsAnswer, toFetchHandler } from "../edge/index.ts";
+import { toFetchHandler } from "../edge/index.ts";
+import { DEFAULT_METRICS_PATH, isForMetrics, metricsAnswer } from "../edge/metrics/metrics-answer.ts";
 import { AshoreError } from "../protocol/errors.ts";
 import type { ModelName } from "../protocol/names.ts";
 import type { VersionStatus } from "../protocol/states.ts";

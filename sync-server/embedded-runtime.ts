@@ -1,8 +1,7 @@
 import { join } from "node:path";
-import { createBatchingMetrics, createEdgeRuntime, createRequestMetrics, type EdgeRuntime } from "../edge/index.ts";
+import { createBatching, createBatchingMetrics, createEdgeRuntime, createRequestMetrics, type EdgeRuntime } from "../edge/index.ts";
 import { eventLog, type Log } from "../edge/log.ts";
 import type { AshoreError } from "../protocol/errors.ts";
-import { createBatching } from "../runtime/index.ts";
 import type { App } from "./app.ts";
 import { warmUpOptions, type AnswerConfig } from "./config/index.ts";
 

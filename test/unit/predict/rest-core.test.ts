@@ -222,11 +222,21 @@ describe("time and cancelling", () => {
 
 test("metrics count by the models that there are, and time what succeeded", async () => {
   const records: RequestRecord[] = [];
-  const b = await bench({ m: [1] }, { metrics: { now: () => performance.now(), request: (record) => void records.push(record) } });
+  const ran: string[] = [];
+  const b = await bench({ m: [1] }, { metrics: { now: () => performance.now(), request: (record) => void records.push(record), ran: (model, api, microseconds) => void ran.push(`${model} ${api} ${microseconds > 0}`) } });
   await b.ask("POST", "/v1/models/m:predict", '{"instances":[1]}');
   await b.ask("POST", "/v1/models/made-up:predict", '{"instances":[1]}');
   await b.ask("GET", "/v1/models/m");
-  expect(records.map(({ model, version: number, api, status }) => [model, number, api, status])).toEqual([["m", 1, "predict", "OK"], [undefined, undefined, "predict", "NOT_FOUND"], ["m", undefined, "", "OK"]]);
+  await b.ask("POST", "/v1/models/m:predict", '{"instances":["x"]}');
+  await b.ask("POST", "/v1/models/m:predict", '{"signature_name":"made-up","instances":[1]}');
+  expect(records.map(({ model, version: number, signatureDef, api, status }) => [model, number, signatureDef, api, status])).toEqual([
+    ["m", 1, "serving_default", "predict", "OK"],
+    [undefined, undefined, undefined, "predict", "NOT_FOUND"],
+    ["m", undefined, undefined, "", "OK"],
+    ["m", 1, "serving_default", "predict", "INVALID_ARGUMENT"],
+    ["m", 1, undefined, "predict", "INVALID_ARGUMENT"],
+  ]);
+  expect(ran).toEqual(["m predict true"]);
 });
 
 test("the platform's own requests and responses", async () => {
