@@ -87,13 +87,9 @@ function groupOf({ linear, scale }: Affine, body: Body): readonly Affine[] | und
   return group;
 }
 
+/** The channels of the output are a filter's last axis; its last two where each channel is convolved by itself. */
 function scaled(filter: FloatValue, { linear, scale }: Affine): FloatValue {
-  const { channels, kind, node } = linear;
-  const columns = filter.shape.at(-1) ?? 1;
-  // The channels of the output are a filter's last axis; its last two where each channel is convolved by itself; its first in a
-  // matrix that is transposed.
-  const transposed = kind === "matmul" && boolOf(node.attrs, "transpose_b", false);
-  return floats(filter.shape, filter.data.map((x, i) => x * (scale.data[transposed ? Math.floor(i / columns) : i % channels] ?? 1)));
+  return floats(filter.shape, filter.data.map((x, i) => x * (scale.data[i % linear.channels] ?? 1)));
 }
 
 function apply({ node, linear, scale, offset }: Affine, filter: string, body: Body): void {

@@ -49,16 +49,11 @@ export function linearOf(node: GraphNode | undefined, body: Body): Linear | unde
   const fused = (textsOf(attrs, "fused_ops") ?? []).map((op) => op.toLowerCase());
   if (bias === undefined ? fused.length > 0 : fused.length !== 1 || fused[0] !== "biasadd") return undefined;
   if (kind !== "matmul" && (filterShape.length !== 4 || textOf(attrs, "data_format", "NHWC") !== "NHWC")) return undefined;
-  if (kind === "matmul" && filterShape.length !== 2) return undefined;
-  const channels = channelsOf(kind, filterShape, attrs);
+  // Where it transposes, the wasm backend adds a bias at the wrong places (TF.js 4.22).
+  if (kind === "matmul" && (filterShape.length !== 2 || boolOf(attrs, "transpose_a", false) || boolOf(attrs, "transpose_b", false))) return undefined;
+  const channels = kind === "depthwise" ? elementCount(filterShape.slice(2)) : (filterShape.at(-1) ?? 0);
   if (bias !== undefined && String(body.shape(bias)) !== String([channels])) return undefined;
   return { node, kind, x, filter, bias, channels, rank: kind === "matmul" ? 2 : 4 };
-}
-
-function channelsOf(kind: Linear["kind"], shape: readonly number[], attrs: Attrs): number {
-  if (kind === "depthwise") return (shape[2] ?? 0) * (shape[3] ?? 0);
-  if (kind === "conv") return shape[3] ?? 0;
-  return (boolOf(attrs, "transpose_b", false) ? shape[0] : shape[1]) ?? 0;
 }
 
 export interface LinearParts {

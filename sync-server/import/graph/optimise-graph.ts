@@ -3,6 +3,7 @@ import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { foldPads } from "./fold-pad.ts";
 import { foldReshapes } from "./fold-reshape.ts";
+import { foldTransposed } from "./fold-transposed.ts";
 import { fuseActivations } from "./fuse-activation.ts";
 import { fuseBiases } from "./fuse-bias.ts";
 import { fusePrelus } from "./fuse-prelu.ts";
@@ -14,6 +15,7 @@ import { shareNodes } from "./optimise-share.ts";
 import type { Stage, Tally } from "./optimise-stage.ts";
 import { keepReached, reach } from "./reach.ts";
 import { scopesOf } from "./rewrite.ts";
+import { countNodes } from "./stages.ts";
 
 export interface Keep {
   /** The graph's tensors that are fed. */
@@ -28,10 +30,11 @@ const STAGES: readonly Stage[] = [
   { name: "fold constants", run: foldConstants },
   { name: "fold shapes", run: foldReshapes },
   { name: "share", run: shareNodes },
+  { name: "fold transposed weights", run: foldTransposed },
+  { name: "fold padding", run: foldPads },
   { name: "fold batch norms", run: foldScalesAndBiases },
   { name: "fuse PReLU", run: fusePrelus },
   { name: "fuse activations", run: fuseActivations },
-  { name: "fold padding", run: foldPads },
   { name: "share", run: shareNodes },
 ];
 
@@ -73,10 +76,6 @@ export function optimiseGraph(graph: Graph, { feeds, fetches }: Keep): StageRepo
   }
   keepReached(graph, reach(graph, kept));
   return reports;
-}
-
-function countNodes({ nodes, functions }: Graph): number {
-  return functions.reduce((sum, body) => sum + body.nodes.length, nodes.length);
 }
 
 /** Names that nodes of more than one body have. */

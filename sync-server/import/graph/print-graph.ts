@@ -32,14 +32,19 @@ export function printGraph({ graph, initializer, signature, initializerSignature
     ...(initializer === undefined ? {} : { modelInitializer: { ...topology(initializer), versions } }),
     ...(initializerSignature === undefined ? {} : { initializerSignature }),
   };
-  const tensors = new Map<string, ImportedTensor>();
+  const tensors: ImportedTensor[] = [];
+  const named = new Map<string, Constant["tensor"]>();
   for (const one of initializer === undefined ? [graph] : [graph, initializer]) {
     for (const { name, op } of [one.nodes, ...one.functions.map(({ nodes }) => nodes)].flat()) {
-      const constant = op === "Const" && !tensors.has(name) ? one.constants.get(name) : undefined;
-      if (constant !== undefined) tensors.set(name, weight(name, constant));
+      const constant = op === "Const" ? one.constants.get(name) : undefined;
+      if (constant === undefined) continue;
+      const first = named.get(name);
+      if (first !== undefined && first !== constant.tensor) throw new AshoreError("INTERNAL", `The name ${JSON.stringify(name)} stands for two constants.`);
+      if (first === undefined) tensors.push(weight(name, constant));
+      named.set(name, constant.tensor);
     }
   }
-  return { graph: printGraphFile(file), tensors: [...tensors.values()] };
+  return { graph: printGraphFile(file), tensors };
 }
 
 function topology({ nodes, functions }: Graph): Pick<GraphFile["modelTopology"], "node" | "library"> {
