@@ -1,6 +1,7 @@
 import { createRuntime, type EngineHost, type FetchPort, type Ports, type Runtime, type RuntimeOptions } from "../runtime/index.ts";
 import { browserClock } from "./browser-clock.ts";
 import type { BrowserStores } from "./browser-stores.ts";
+import { prepareImage } from "./prepare-image.ts";
 
 export interface BrowserRuntimeOptions extends Omit<RuntimeOptions, "ports" | "polling" | "warmUp" | "trust"> {
   readonly stores: Pick<BrowserStores, "blobs" | "journal" | "metadata">;
@@ -28,6 +29,7 @@ export function createBrowserRuntime({ stores, engine, report, fetch = (url, ini
       journal: stores.journal,
       metadata: stores.metadata,
       engine,
+      prepareImage,
       report,
     },
   });

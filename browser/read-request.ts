@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { isDType } from "../protocol/dtype.ts";
 import { AshoreError, isErrorCode, type WireError } from "../protocol/errors.ts";
+import { isPixels } from "../protocol/image/pixels.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { MESSAGE_PROTOCOL, type Cancel, type HostRequest } from "../protocol/messages.ts";
 import { isModelName, type ModelName } from "../protocol/names.ts";
@@ -9,8 +10,8 @@ import { hostOptionsEntries } from "./host-options.ts";
 const name = v.pipe(v.string(), v.maxLength(256));
 
 const inputs = v.custom<Extract<HostRequest, { type: "predict" }>["inputs"]>(
-  (value) => isRecord(value) && Object.values(value).every((input) => (isRecord(input) ? isTensorLike(input) : isNestedLike(input))),
-  "must be an object of tensors {dtype, shape, data} or of nested arrays, by the signature def's input keys",
+  (value) => isRecord(value) && Object.values(value).every((input) => (isRecord(input) ? isTensorLike(input) || isPixels(input) : isNestedLike(input))),
+  "must be an object of tensors {dtype, shape, data}, of images or of nested arrays, by the signature def's input keys",
 );
 
 const requestSchema = v.variant("type", [
@@ -21,6 +22,7 @@ const requestSchema = v.variant("type", [
     version: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
     label: v.optional(name),
     signatureDef: v.optional(name),
+    topK: v.optional(v.number()),
     inputs,
   }),
   v.object({ type: v.literal("models") }),

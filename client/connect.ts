@@ -13,6 +13,7 @@ import { PageTarget } from "./page-target.ts";
 import { requirePlatform } from "./platform.ts";
 import { Poll } from "./poll.ts";
 import type { Target } from "./ports.ts";
+import { readPixels } from "./read-pixels.ts";
 import { Requests } from "./requests.ts";
 import { inRounds } from "./rounds.ts";
 import { ServiceWorkerTarget } from "./service-worker-target.ts";
@@ -60,7 +61,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
   const news = new News(new BroadcastChannel(hello.news));
   const keepsSite = container !== undefined && hello.keepsSite && !wasControlled;
   const siteKept = keepsSite ? keepSite(requests, container, pageLife, closing.signal) : Promise.resolve();
-  const connection: Connection = { asker: requests, news, siteKept, closing: closing.signal };
+  const connection: Connection = { asker: requests, news, siteKept, readPixels, closing: closing.signal };
   const poll = new Poll({ asker: requests, news, page: pageLife, pollSeconds: hello.pollSeconds });
 
   return {

@@ -59,7 +59,7 @@ const hasMore = fields({ more: isOf("boolean") });
 
 const VALUES: { readonly [T in RequestType]: Check } = {
   hello: fields({ build: isText, news: isText, host: isText, keepsSite: isOf("boolean"), pollSeconds: isPositive, persisted: isOf("boolean") }),
-  predict: fields({ outputs: recordOf(isTensor), version: isVersion, backend: optional(isText), servedBy: oneOf("device", "server") }),
+  predict: fields({ outputs: recordOf(isTensor), classes: optional(listOf(listOf(isObject))), version: isVersion, backend: optional(isText), servedBy: oneOf("device", "server") }),
   models: listOf(fields({ name: isModelName, versions: listOf(isStatus), latest: optional(isVersion), labels: optional(recordOf(isVersion)), expiredSince: optional(isCount) })),
   sync: fields({ more: isOf("boolean"), pollSeconds: isPositive }),
   settle: hasMore,

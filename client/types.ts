@@ -1,6 +1,8 @@
+import type { ClassScore } from "../protocol/classes.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import type { Fallback, ModelState, StoredModel } from "../protocol/messages.ts";
 import type { AshoreError } from "../protocol/errors.ts";
+import type { Pixels } from "../protocol/image/pixels.ts";
 import type { ModelName, Version } from "../protocol/names.ts";
 import type { VersionStatus } from "../protocol/states.ts";
 import type { NamedTensors, Tensor } from "../protocol/tensor.ts";
@@ -55,9 +57,20 @@ export interface ReadyOptions extends WithSignal {
 /** A number, string, boolean, bigint, or nested arrays of them; typed arrays as the innermost. */
 export type NestedValue = number | string | boolean | bigint | Uint8Array | readonly NestedValue[];
 
+/**
+ * Whatever `createImageBitmap` takes: a `Blob`, `ImageBitmap`, `ImageData` or `VideoFrame`, an `img`, `video` or `canvas` element, an
+ * `OffscreenCanvas`. Or pixels, 8 bits of red, green, blue and alpha each.
+ */
+export type ImageSource = Pixels | Blob | { readonly width: unknown; readonly height: unknown } | { readonly codedWidth: number };
+
+/** An input: a tensor, numbers, or, where the model says how images become it, one image or several. */
+export type InputValue = Tensor | NestedValue | ImageSource | readonly ImageSource[];
+
 export interface PredictOptions extends WithSignal {
   /** Default: `serving_default`. */
   readonly signatureDef?: string | undefined;
+  /** How many classes to name, of a model that has names for them. Default 5. */
+  readonly topK?: number | undefined;
   /**
    * Give the inputs' buffers away instead of copying them: faster for large tensors, and afterwards they are empty here. Default
    * false, because a request is asked again when its worker was stopped, for which the inputs must still be here.
@@ -68,6 +81,8 @@ export interface PredictOptions extends WithSignal {
 export interface Answer {
   /** By the signature def's output keys. */
   readonly outputs: NamedTensors;
+  /** The best classes, best first, for each row of the batch; undefined where the model has no names for them. */
+  readonly classes?: readonly (readonly ClassScore[])[] | undefined;
   readonly version: Version;
   readonly servedBy: "device" | "server";
   /** What computed it on this device; undefined where the server answered. */
@@ -99,7 +114,7 @@ export interface Model {
    * @throws INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE (nothing is loaded yet, or too many wait), VERSION_BLOCKED, UNIMPLEMENTED,
    * ENGINE_CRASHED, PROTOCOL_MISMATCH, WORKER_FAILED, CANCELLED, DEADLINE_EXCEEDED
    */
-  predict(inputs: Readonly<Record<string, Tensor | NestedValue>>, options?: PredictOptions): Promise<Answer>;
+  predict(inputs: Readonly<Record<string, InputValue>>, options?: PredictOptions): Promise<Answer>;
   /**
    * First the states as they are, then every change, until the signal is aborted or the loop is left; `close()` makes it reject. A
    * slow reader misses what is over, and no version's newest state.

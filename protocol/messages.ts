@@ -1,3 +1,4 @@
+import type { ClassScore } from "./classes.ts";
 import type { ErrorCode, WireError } from "./errors.ts";
 import type { Backend } from "./manifest.ts";
 import type { ModelName, Version } from "./names.ts";
@@ -32,7 +33,7 @@ export interface HostOptions {
   readonly fallback: Fallback;
 }
 
-/** A Tensor, or as `Nested` of runtime/predict: numbers, strings, booleans, bigints or bytes, in arrays. */
+/** A Tensor, one or several images as `Pixels` of protocol/image, or as `Nested` of runtime/predict: numbers, strings, booleans, bigints or bytes, in arrays. */
 export type NestedInput = unknown;
 
 export type HostRequest =
@@ -43,6 +44,7 @@ export type HostRequest =
       readonly version?: number | undefined;
       readonly label?: string | undefined;
       readonly signatureDef?: string | undefined;
+      readonly topK?: number | undefined;
       readonly inputs: Readonly<Record<string, NestedInput>>;
     }
   /** All models with their versions' states. */
@@ -106,6 +108,8 @@ export interface ModelState {
 
 export interface PredictValue {
   readonly outputs: NamedTensors;
+  /** The best classes of each row, best first; undefined where the model has no names for them. */
+  readonly classes?: readonly (readonly ClassScore[])[] | undefined;
   readonly version: Version;
   /** What computed it on this device; the server does not say. */
   readonly backend: Backend | undefined;

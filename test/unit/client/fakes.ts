@@ -1,6 +1,7 @@
 import type { Cancel, HostNews, HostRequest, HostValues, RequestEnvelope } from "../../../protocol/messages.ts";
 import { MESSAGE_PROTOCOL } from "../../../protocol/messages.ts";
 import { toWireError } from "../../../protocol/errors.ts";
+import type { Connection } from "../../../client/connection.ts";
 import { News } from "../../../client/news.ts";
 import type { AnswerPort, Locks, PageLife, Postable, Target } from "../../../client/ports.ts";
 import type { Ask, AskOptions, RequestOf } from "../../../client/requests.ts";
@@ -258,3 +259,10 @@ export function forever({ signal }: AskOptions): Promise<never> {
     signal?.addEventListener("abort", abort);
   });
 }
+
+/** Black images of the size that a source has; pixels as they are. */
+export const fakePixels: Connection["readPixels"] = async (source) => {
+  if ("data" in source) return source;
+  const { width, height } = source as { readonly width: number; readonly height: number };
+  return { width, height, data: new Uint8ClampedArray(4 * width * height) };
+};

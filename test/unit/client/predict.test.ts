@@ -4,7 +4,7 @@ import { createModel } from "../../../client/model.ts";
 import type { Connection } from "../../../client/connection.ts";
 import type { ModelSelection } from "../../../client/types.ts";
 import type { HostRequest } from "../../../protocol/messages.ts";
-import { FakeAsker, fakeNews } from "./fakes.ts";
+import { FakeAsker, fakeNews, fakePixels } from "./fakes.ts";
 
 const ANSWER = { outputs: { y: { dtype: "float32", shape: [1], data: new Float32Array(1) } }, version: 3, backend: "wasm", servedBy: "device" };
 
@@ -14,7 +14,7 @@ function connected(): { readonly connection: Connection; readonly asked: { reado
     asked.push({ request, options });
     return ANSWER;
   });
-  return { connection: { asker, news: fakeNews().news, siteKept: Promise.resolve(), closing: new AbortController().signal }, asked };
+  return { connection: { asker, news: fakeNews().news, siteKept: Promise.resolve(), readPixels: fakePixels, closing: new AbortController().signal }, asked };
 }
 
 test("a request names model, version or label and signature def; tensors and nested arrays go as they are", async () => {
@@ -50,4 +50,16 @@ test.each<[{ readonly name: string; readonly selection?: ModelSelection }, strin
   [{ name: "digits", selection: { version: 1, label: "stable" } }, "INVALID_ARGUMENT"],
 ])("%j is refused with %s", ({ name, selection }, code) => {
   expect(() => createModel(connected().connection, name, selection)).toThrowError(expect.objectContaining({ code }) as Error);
+});
+
+test("images are read in the page, one or several, and go as pixels; tensors and numbers are none", async () => {
+  const { connection, asked } = connected();
+  const image = { width: 2, height: 1 };
+  const pixels = { width: 1, height: 1, data: new Uint8ClampedArray(4) };
+  const bytes = new Uint8Array([0xff, 0xd8]);
+  await createModel(connection, "digits").predict({ image, several: [image, pixels], bytes, numbers: [[1]], none: [] }, { topK: 2 });
+  const [read] = [{ width: 2, height: 1, data: new Uint8ClampedArray(8) }];
+  expect(asked[0]?.request).toMatchObject({ topK: 2, inputs: { image: read, several: [read, pixels], bytes, numbers: [[1]], none: [] } });
+  await createModel(connection, "digits").predict({ several: [pixels] }, { transfer: true });
+  expect(asked[1]?.options.transfer).toEqual([pixels.data.buffer]);
 });

@@ -6,7 +6,7 @@ import { AshoreError, toWireError } from "../../../protocol/errors.ts";
 import type { HostRequest, ModelState } from "../../../protocol/messages.ts";
 import { modelName, version } from "../../../protocol/names.ts";
 import type { AskOptions } from "../../../client/requests.ts";
-import { FakeAsker, fakeNews, forever } from "./fakes.ts";
+import { FakeAsker, fakeNews, fakePixels, forever } from "./fakes.ts";
 
 const digits = modelName("digits");
 const available = (...versions: number[]): ModelState => ({
@@ -27,7 +27,7 @@ function holding(after: string | undefined, states: readonly ModelState[], answe
   });
   const { news, tell } = fakeNews();
   const closing = new AbortController();
-  const connection: Connection = { asker, news, siteKept: Promise.resolve(), closing: closing.signal };
+  const connection: Connection = { asker, news, siteKept: Promise.resolve(), readPixels: fakePixels, closing: closing.signal };
   return { asker, tell, closing, connection, ready: (selection: ModelSelection = {}, options: ReadyOptions = {}) => becomeReady(connection, digits, selection, options) };
 }
 

@@ -7,7 +7,7 @@ import { LIMITS } from "../../../protocol/limits.ts";
 import type { HostNews, ModelState } from "../../../protocol/messages.ts";
 import { modelName, version } from "../../../protocol/names.ts";
 import type { ServableState } from "../../../protocol/states.ts";
-import { FakeAsker, fakeNews } from "./fakes.ts";
+import { FakeAsker, fakeNews, fakePixels } from "./fakes.ts";
 
 const digits = modelName("digits");
 const state = (number: number, to: ServableState, model = digits): HostNews => ({ type: "state", model, status: { version: version(number), state: to } });
@@ -16,7 +16,7 @@ const progress = (bytes: number): HostNews => ({ type: "progress", model: digits
 function watching(models: () => readonly ModelState[] | Promise<readonly ModelState[]>, signal?: AbortSignal) {
   const { news, tell } = fakeNews();
   const closing = new AbortController();
-  const connection: Connection = { asker: new FakeAsker(models), news, siteKept: Promise.resolve(), closing: closing.signal };
+  const connection: Connection = { asker: new FakeAsker(models), news, siteKept: Promise.resolve(), readPixels: fakePixels, closing: closing.signal };
   const watch = watchModel(connection, digits, { signal });
   const next = async (): Promise<string> => {
     const { value } = await watch.next();
