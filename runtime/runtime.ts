@@ -53,22 +53,22 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     warmUp: options.warmUp ?? "always",
     replay: {
       iterations: options.warmUpIterations ?? 1,
-      readAsset: async ({ digest }, how) => {
-        const bytes = await blobs.get(digest, how);
-        if (bytes === undefined) throw damaged("Its assets");
-        return bytes;
-      },
       infer: (servable, name, inputs, how) => execute(batching ?? computeAlone, servable, signatureOf(servable.manifest, name), inputs, how),
       onWarmedUp: (warmed) => options.metrics?.warmedUp?.(warmed),
     },
     readManifest: async (digest, signal) => {
       const manifest = await readManifest(blobs, { sha256: digest.slice("sha256:".length), length: 0 }, signal);
-      if (manifest === undefined) throw damaged("Its manifest");
+      if (manifest === undefined) throw damaged("Its manifest is");
       return manifest;
+    },
+    readAsset: async ({ digest }, signal) => {
+      const bytes = await blobs.get(digest, signal);
+      if (bytes === undefined) throw damaged("Its assets are");
+      return bytes;
     },
     readVariant: async (variant, signal) => {
       const read = await readVariant(blobs, variant, signal);
-      if (!read.whole) throw damaged(`${read.missing.length} of its blobs`);
+      if (!read.whole) throw damaged(`${read.missing.length} of its blobs are`);
       return read.bytes;
     },
     known,
@@ -236,5 +236,5 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 }
 
 function damaged(what: string): AshoreError {
-  return new AshoreError("DIGEST_MISMATCH", `${what} are gone or damaged in this device's store; they are fetched again.`);
+  return new AshoreError("DIGEST_MISMATCH", `${what} gone or damaged in this device's store; they are fetched again.`);
 }

@@ -8,7 +8,7 @@ import { namedClasses } from "./named-classes.ts";
 import { runSample, sampleInference } from "./sample-inference.ts";
 import { runSelfTest } from "./self-test.ts";
 import type { Servable, Wanted } from "./servable.ts";
-import { warmUp, type WarmUpPorts } from "./warm-up.ts";
+import { warmUp, type ReadAsset, type WarmUpPorts } from "./warm-up.ts";
 
 export interface LoaderPorts {
   readonly engine: EngineHost;
@@ -17,6 +17,7 @@ export interface LoaderPorts {
   readonly readManifest: (digest: Digest, options: WithSignal) => Promise<Manifest>;
   /** A variant's bytes, every blob hashed; asked for anew for each try, as the engine takes them over. @throws DIGEST_MISMATCH */
   readonly readVariant: (variant: Variant, options: WithSignal) => Promise<ModelBytes>;
+  readonly readAsset: ReadAsset;
   /** What this device knows of the version: where its self-test need not be repeated, and how long an inference takes. */
   readonly known: (model: ModelName, wanted: Wanted) => HeldVersion | undefined;
   /** Requests showed that an inference takes less time than was known. */
@@ -58,7 +59,7 @@ export async function loadOn(ports: LoaderPorts, { model, wanted, manifest, vari
   try {
     if (hosted.backend !== backend) throw new AshoreError("BACKEND_UNAVAILABLE", `The engine gave ${hosted.backend} where ${backend} was asked for.`);
     const time = new InferenceTime(ports.clock, (ms) => ports.timed(servable, ms));
-    const classes = await namedClasses(manifest, ports.replay.readAsset, { signal });
+    const classes = await namedClasses(manifest, ports.readAsset, { signal });
     const servable: Servable = { model, version, digest, manifest, classes, backend, hosted, time };
     const { selfTest, warmup } = manifest;
     const isTested = prove === "self-test" && selfTest !== null;
@@ -70,7 +71,7 @@ export async function loadOn(ports: LoaderPorts, { model, wanted, manifest, vari
     tell("warm-up");
     const sample = isTested ? undefined : sampleInference(manifest);
     if (sample !== undefined) await runSample(sample, hosted, { signal });
-    if (warmup.length > 0) await warmUp(servable, ports.clock, ports.replay, { signal });
+    if (warmup.length > 0) await warmUp(servable, ports, { signal });
     return servable;
   } catch (thrown) {
     await closeQuietly(hosted);

@@ -69,9 +69,9 @@ async function load(answers: Partial<Record<Backend, Answer>>, { manifest = MANI
     clock: nodeClock,
     timed: () => undefined,
     warmUp,
+    readAsset: async () => new TextEncoder().encode(asset),
     replay: {
       iterations,
-      readAsset: async () => new TextEncoder().encode(asset),
       infer: async ({ hosted }, signatureDef, inputs, options) => {
         replays.push(`${signatureDef} ${Object.entries(inputs).map(([key, { dtype, shape, data }]) => `${key} ${dtype} [${shape.join()}] ${[...data].join()}`).join("; ")}`);
         await hosted.run({}, [], options);
