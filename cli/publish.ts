@@ -20,6 +20,7 @@ interface PublishFlags extends Omit<RemoteFlags, "to"> {
   readonly version?: string;
   readonly min_version?: string;
   readonly serving?: string;
+  readonly saved_model_tags?: string;
   readonly allow_non_finite?: boolean;
   readonly data: string;
   readonly to?: string;
@@ -35,6 +36,7 @@ export function publishCommand(io: Io): Command {
     .option("--version <number>", "the version; default: the folder's name, where that is a number")
     .option("--min_version <number>", "the lowest version that devices may run from now on")
     .option("--serving <file>", "what turns images into inputs and names classes, in place of the folder's own serving.json")
+    .option("--saved_model_tags <tags>", "tags of the meta graph to take out of a SavedModel, separated by commas (default: serve)")
     .option("--allow_non_finite", "publish a model that answers a finite input with NaN")
     .option("--data <folder>", "keys, metadata and blobs", ".ashore")
     .addOption(new Option("--to <url>", "a server that takes what is signed here with keys of your own").conflicts("data"))
@@ -53,7 +55,15 @@ export function publishCommand(io: Io): Command {
       const model = modelName(flags.model);
       const version = flags.version === undefined ? versionNamed(source) : versionFlag("version", flags.version);
       const minVersion = flags.min_version === undefined ? undefined : versionFlag("min_version", flags.min_version);
-      const request: PublishRequest = { source, model, version, minVersion, serving: flags.serving === undefined ? undefined : resolve(io.cwd, flags.serving), allowNonFinite: flags.allow_non_finite };
+      const request: PublishRequest = {
+        source,
+        model,
+        version,
+        minVersion,
+        serving: flags.serving === undefined ? undefined : resolve(io.cwd, flags.serving),
+        savedModelTags: flags.saved_model_tags?.split(",").map((tag) => tag.trim()),
+        allowNonFinite: flags.allow_non_finite,
+      };
       const options: PublishOptions = { signal: io.signal, onProgress: progressLines(io) };
       if (flags.prepare !== undefined) {
         if (to === undefined) throw new AshoreError("USAGE", "--prepare is for --to; what a data folder publishes is signed with the keys that are in it.");

@@ -35,7 +35,7 @@ export async function openProposer(request: PublishToRequest, { server, engine, 
   const { model, version, minVersion } = request;
   assertMinVersion(model, version, minVersion);
   options.onProgress?.({ phase: "import", bytes: 0, totalBytes: 0 });
-  const imported = await importModel(request.source, { ...options, serving: request.serving });
+  const imported = await importModel(request.source, { ...options, serving: request.serving, savedModelTags: request.savedModelTags });
   const { sourceDigest } = imported;
   const path = manifestPath(model, version);
   const blobs = { sent: 0, sentBytes: 0, held: 0 };

@@ -44,7 +44,7 @@ export interface SentResult extends PublishResult {
   readonly blobs: { readonly sent: number; readonly sentBytes: number; readonly held: number };
 }
 
-export type PublishToRequest = Pick<PublishRequest, "source" | "model" | "version" | "minVersion" | "serving" | "allowNonFinite">;
+export type PublishToRequest = Pick<PublishRequest, "source" | "model" | "version" | "minVersion" | "serving" | "savedModelTags" | "allowNonFinite">;
 
 /**
  * Publishes one version to a server that has none of the keys: takes in what is published there as a device does, builds the
