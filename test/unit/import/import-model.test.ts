@@ -41,7 +41,7 @@ describe("real models", () => {
     const path = join(root, name);
     await copyRealModel(name, path);
     const { weightsManifest } = JSON.parse(readFileSync(join(path, "model.json"), "utf8")) as { weightsManifest: { paths: string[]; weights: Weight[] }[] };
-    const { tensors, signatureDefs, sourceDigest } = await importModel(path);
+    const { tensors, signatureDefs, sourceDigest } = await importModel(path, { optimise: false });
     const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
     for (const { paths, weights } of weightsManifest) {
       const together = Buffer.concat(weights.map(({ name }) => byName.get(name)?.bytes ?? Buffer.from("missing")));
@@ -179,7 +179,7 @@ describe("what waiting does not mend", () => {
     ["a weight twice", { "model.json": model([float("w", 1), float("w", 1)]), "a.bin": new Uint8Array(8), "b.bin": "" }, "MODEL_MALFORMED", /twice/],
     ["a key twice", { "model.json": '{"format":"graph-model","format":"graph-model"}' }, "MODEL_MALFORMED", /twice/],
     ["an output that the graph does not have", { "model.json": model([], { signature: { outputs: { y: { name: "gone:0", dtype: "DT_FLOAT" } } } }), "a.bin": "", "b.bin": "" }, "MODEL_MALFORMED", /"gone:0"/],
-    ["a SavedModel", { "saved_model.pb": "", "variables/variables.index": "" }, "UNIMPLEMENTED", /SavedModel import comes in a later version/],
+    ["a saved_model.pb that is none", { "saved_model.pb": "\u0017\u0017\u0017" }, "MODEL_MALFORMED", /saved_model\.pb/],
   ];
   test.each(cases)("%s", async (_, files, code, message) => {
     await expect(importModel(await folder(files))).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
