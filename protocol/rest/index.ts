@@ -2,7 +2,6 @@
 export { checkClassifySignature, checkRegressSignature } from "./check-signature.ts";
 export { CORS_HEADERS, preflightStatus } from "./cors.ts";
 export type { RestDialect } from "./dialect.ts";
-export { encodedImages, topKOf } from "./encoded-images.ts";
 export { NOT_FOUND_PAGE, REST_CONTENT_TYPE, writeErrorBody } from "./error-body.ts";
 export { writeModelMetadata, type ModelMetadata } from "./metadata-json.ts";
 export { parseRestPath, type ModelSelector, type RestRoute, type VersionSelector } from "./path.ts";

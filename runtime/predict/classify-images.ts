@@ -1,5 +1,6 @@
 import { AshoreError } from "../../protocol/errors.ts";
-import { topKOf, writeClassifyAnswer, type Examples, type RequestBody, type RestDialect } from "../../protocol/rest/index.ts";
+import { topKOf } from "../../protocol/rest/encoded-images.ts";
+import { writeClassifyAnswer, type Examples, type RequestBody, type RestDialect } from "../../protocol/rest/index.ts";
 import type { NamedTensors, Tensor } from "../../protocol/tensor.ts";
 import type { Servable } from "../activate/index.ts";
 import { bestClasses } from "./best-classes.ts";

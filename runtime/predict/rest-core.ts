@@ -1,10 +1,10 @@
 import { asAshoreError, AshoreError, canonicalCode, httpStatus, type CanonicalCode } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import { encodedImages } from "../../protocol/rest/encoded-images.ts";
 import {
   checkClassifySignature,
   checkRegressSignature,
   CORS_HEADERS,
-  encodedImages,
   NOT_FOUND_PAGE,
   parseRequestBody,
   parseRestPath,
