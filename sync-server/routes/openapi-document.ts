@@ -336,7 +336,15 @@ export const OPENAPI: OpenApiDocument = {
       Encoding: object({ codec: { type: "string" }, digest: schema("Digest"), size: { type: "integer" }, width: { type: "integer" }, base: schema("Digest") }, ["codec", "digest", "size"]),
       Blob: object({ mediaType: { type: "string" }, digest: schema("Digest"), size: { type: "integer" }, encodings: list(schema("Encoding")) }),
       TensorInfo: object({ name: { type: "string" }, dtype: { type: "string" }, shape: { ...nullable("array"), items: { type: "integer", minimum: -1 } } }),
-      SignatureDef: object({ methodName: { type: "string" }, inputs: map(schema("TensorInfo")), outputs: map(schema("TensorInfo")) }),
+      SmallTensor: object({ shape: list({ type: "integer" }), values: list({ type: ["number", "string", "boolean"] }) }),
+      ExampleFeature: object(
+        { key: { type: "string" }, tensor: { type: "string" }, dtype: { enum: ["float32", "int64", "string"] }, shape: list({ type: "integer" }), default: schema("SmallTensor") },
+        ["key", "tensor", "dtype", "shape"],
+      ),
+      SignatureDef: object(
+        { methodName: { type: "string" }, inputs: map(schema("TensorInfo")), outputs: map(schema("TensorInfo")), defaults: map(schema("SmallTensor")), examples: object({ features: list(schema("ExampleFeature")) }) },
+        ["methodName", "inputs", "outputs"],
+      ),
       Manifest: object({
         schemaVersion: { const: 1 },
         model: { type: "string" },
@@ -345,7 +353,7 @@ export const OPENAPI: OpenApiDocument = {
         signatureDefs: map(schema("SignatureDef")),
         assets: list(object({ path: { type: "string" }, blob: schema("Blob") })),
         selfTest: nullable("object"),
-        warmup: list({}),
+        warmup: list({ oneOf: [object({ signatureDef: { type: "string" }, inputs: map(schema("SmallTensor")) }), object({ asset: { type: "string" } })] }),
         variants: list(
           object({ name: { type: "string" }, format: { const: "tfjs-graph-model" }, graph: schema("Blob"), index: schema("Blob"), shards: list(schema("Blob")), backends: list({ enum: ["webgpu", "wasm", "cpu"] }) }, [
             "name",
