@@ -33,7 +33,7 @@ import type { Clock, PrepareImage, WithSignal } from "../ports.ts";
 import { bestClasses } from "./best-classes.ts";
 import { classifiesImages, imagesOfExamples, writeNamedClasses } from "./classify-images.ts";
 import { computeAlone, type Compute, type ComputeOptions } from "./compute.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines, type Deadline } from "./deadlines.ts";
 import { execute } from "./execute.ts";
 import { withImages } from "./read-images.ts";
 import { gunzipBody } from "./request-body.ts";
@@ -112,8 +112,8 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
       case "regress":
         return classifyOrRegress(route.kind, route, await bodyOf(request), request, signal);
       case "metadata":
-        return withServable(manager, route.model, route, async ({ version, manifest: { signatureDefs } }) =>
-          success(writeModelMetadata({ model: route.model, version, signatureDefs }), version),
+        return inTime(request, signal, (deadline) =>
+          withServable(manager, route.model, route, async ({ version, manifest: { signatureDefs } }) => success(writeModelMetadata({ model: route.model, version, signatureDefs }), version), deadline),
         );
       case "status":
         return success(writeModelStatus(statusOf(route.model, route.version)));
@@ -161,17 +161,15 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
   }
 
   /** One inference under a deadline; what goes wrong after the version is known says which version it was. */
-  async function run(
+  function run(
     selector: ModelSelector,
     api: Inference["api"],
-    { onGone }: RestRequest,
+    request: RestRequest,
     signal: AbortSignal | undefined,
     infer: (servable: Servable, options: Inference) => Promise<Uint8Array<ArrayBuffer>>,
   ): Promise<Outcome> {
-    const deadline = deadlines.begin(signal);
-    onGone?.(deadline.cancel);
-    try {
-      return await withServable(
+    return inTime(request, signal, (deadline) =>
+      withServable(
         manager,
         selector.model,
         selector,
@@ -186,7 +184,16 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
           }
         },
         deadline,
-      );
+      ),
+    );
+  }
+
+  /** Ends the work when its time is up, or its client gone. */
+  async function inTime(request: RestRequest, signal: AbortSignal | undefined, work: (deadline: Deadline) => Promise<Outcome>): Promise<Outcome> {
+    const deadline = deadlines.begin(signal);
+    request.onGone?.(deadline.cancel);
+    try {
+      return await work(deadline);
     } finally {
       deadline.end();
     }
