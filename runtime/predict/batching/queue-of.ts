@@ -15,11 +15,11 @@ export function queueOf(signature: Signature): string | undefined {
   return queue.name;
 }
 
-function nameQueue({ def, inputs, fetches }: Signature): string | undefined {
+function nameQueue({ def, feeds, fetches }: Signature): string | undefined {
   const infos = [...Object.values(def.inputs), ...Object.values(def.outputs)];
   // A default has as many rows as it has, whatever else is asked for.
   if (def.defaults !== undefined || !infos.every(mayBeBatch)) return undefined;
-  return JSON.stringify([inputs.map(({ name }) => name).sort(), [...fetches].sort()]);
+  return JSON.stringify([feeds.map(({ name }) => name).sort(), [...fetches].sort()]);
 }
 
 function mayBeBatch({ shape }: TensorInfo): boolean {
