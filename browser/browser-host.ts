@@ -3,6 +3,7 @@ import type { Batching, EngineHost, Ports } from "../runtime/index.ts";
 import { browserClock } from "./browser-clock.ts";
 import { createBrowserRuntime } from "./browser-runtime.ts";
 import { openBrowserStores, type BrowserStores } from "./browser-stores.ts";
+import { encodeImages } from "./encode-images.ts";
 import { RuntimeHost, type RuntimeHostOptions } from "./runtime-host.ts";
 
 export interface BrowserHostOptions extends Pick<RuntimeHostOptions<BrowserStores>, "host" | "scope" | "keepsSite" | "given" | "tell"> {
@@ -20,6 +21,7 @@ export function createBrowserHost({ lock, root, batching, engine, ...options }: 
   return new RuntimeHost({
     ...options,
     clock: browserClock,
+    encodeInput: encodeImages,
     openStore: (report) => openBrowserStores({ scope: options.scope, lock, report }),
     createRuntime: ({ store, backends, ...more }) => createBrowserRuntime({ ...more, root, batching, stores: store, engine: engine({ server: more.server, backends, report: more.report }) }),
   });

@@ -35,6 +35,8 @@ export interface RuntimeHostOptions<Store extends HostStore> {
   readonly openStore: (report: Ports["report"]) => Promise<Store>;
   /** @throws STORE_FAILED */
   readonly createRuntime: (options: HostedRuntimeOptions<Store>) => Promise<Runtime>;
+  /** What a request to the server carries for an input. Default: the input, which may not be an image then. */
+  readonly encodeInput?: ((value: unknown) => Promise<unknown>) | undefined;
   readonly tell: (news: HostNews) => void;
 }
 
@@ -107,7 +109,7 @@ export class RuntimeHost<Store extends HostStore = HostStore> {
       const error = asAshoreError(thrown);
       const { fallback, server } = this.#settings ?? { fallback: "none" };
       if (fallback !== "server" || server === undefined || httpStatus(error.code) !== 503) throw error;
-      return await predictAtServer(request, { server, instead: error }, options);
+      return await predictAtServer(request, { server, instead: error, encodeInput: this.#options.encodeInput ?? ((value) => Promise.resolve(value)) }, options);
     }
   }
 

@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly server: string;
   /** Why this device does not answer itself. */
   readonly instead: AshoreError;
+  /** An input as JSON can carry it: images as bytes. */
+  readonly encodeInput: (value: unknown) => Promise<unknown>;
 }
 
 const metadataSchema = v.object({
@@ -31,8 +33,8 @@ const metadataSchema = v.object({
  * an answer in JSON does not say, then the answer of that same version.
  * @throws UNAVAILABLE where the server has none either, or cannot be asked, saying what both said; INVALID_ARGUMENT, NOT_FOUND as the server
  */
-export async function predictAtServer(request: PredictRequest, { server, instead }: ServerOptions, { signal }: WithSignal = {}): Promise<PredictValue> {
-  const body = bodyOf(request, instead);
+export async function predictAtServer(request: PredictRequest, { server, instead, encodeInput }: ServerOptions, { signal }: WithSignal = {}): Promise<PredictValue> {
+  const body = await bodyOf(request, { instead, encodeInput });
   const model = `${server.replace(/\/+$/, "")}/v1/models/${encodeURIComponent(request.model)}`;
   const patience = AbortSignal.timeout(LIMITS.requestTimeoutMs);
   const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
@@ -52,9 +54,10 @@ export async function predictAtServer(request: PredictRequest, { server, instead
   }
 }
 
-function bodyOf({ inputs, signatureDef }: PredictRequest, instead: AshoreError): string {
+async function bodyOf({ inputs, signatureDef }: PredictRequest, { instead, encodeInput }: Omit<ServerOptions, "server">): Promise<string> {
   try {
-    return writePredictRequest(inputs, signatureDef);
+    const sent = await Promise.all(Object.entries(inputs).map(async ([key, value]) => [key, await encodeInput(value)] as const));
+    return writePredictRequest(Object.fromEntries(sent), signatureDef);
   } catch (thrown) {
     throw new AshoreError("UNAVAILABLE", `${instead.message} And the server cannot be asked in its place: ${asAshoreError(thrown).message}`, { cause: thrown });
   }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Preprocess } from "../../protocol/preprocess.ts";
+import { decodePng } from "../../edge/image/decode-png.ts";
 import { openApp, type App } from "../support/app.ts";
 import { bundle } from "../support/chromium.ts";
 import type { ImageActions } from "../support/image-actions.ts";
@@ -80,4 +81,10 @@ test("the service worker answers images over REST, with names by :classify", asy
   const classified = await act("rest", "/v1/models/color:classify", JSON.stringify({ top_k: 2, examples: [{ image }] }));
   const { results } = JSON.parse(classified.body) as { results: [string, number][][] };
   expect([classified.status, classified.by, results[0]?.length]).toEqual([200, "device", 2]);
+});
+
+test("pixels go to a server as a PNG, which has them as they are", async () => {
+  const pixels = PIXELS.find(([file]) => file === "rgb.png")?.[1] ?? { width: 0, height: 0, data: new Uint8Array() };
+  const png = await act("encode", pixels.width, pixels.height, [...pixels.data]);
+  expect([...decodePng(Uint8Array.from(png)).data]).toEqual([...pixels.data]);
 });

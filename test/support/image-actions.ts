@@ -19,5 +19,7 @@ export interface ImageActions {
   several(server: string, image: string, type: string): Promise<ImageAnswer>;
   /** The code with which no image is refused. */
   refused(server: string): Promise<string>;
+  /** Pixels as the PNG that goes to the server where this device cannot answer. */
+  encode(width: number, height: number, data: readonly number[]): Promise<readonly number[]>;
   rest(path: string, body: string): Promise<{ readonly status: number; readonly by: string | null; readonly body: string }>;
 }

@@ -1,3 +1,4 @@
+import { encodeImages } from "../../../browser/encode-images.ts";
 import { prepareImage } from "../../../browser/prepare-image.ts";
 import type { ImageSource, InputValue } from "../../../client/types.ts";
 import type { ImageActions, ImageAnswer } from "../../support/image-actions.ts";
@@ -60,6 +61,7 @@ const actions: ImageActions = {
     return await ask(server, [blob, data] as readonly ImageSource[], 1);
   },
   refused: async (server) => (await refusal(ask(server, new Blob(["no image"])))).code,
+  encode: async (width, height, data) => Array.from((await encodeImages({ width, height, data: Uint8ClampedArray.from(data) })) as Uint8Array),
   rest: async (path, body) => {
     const response = await fetch(path, { method: "POST", body });
     return { status: response.status, by: response.headers.get("x-ashore-served-by"), body: await response.text() };
