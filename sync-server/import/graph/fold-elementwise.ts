@@ -47,7 +47,6 @@ const BINARY: Readonly<Record<string, Number2>> = {
   RealDiv: (x, y) => x / y,
   Div: (x, y) => x / y,
   DivNoNan: (x, y) => (y === 0 ? 0 : x / y),
-  FloorDiv: (x, y) => Math.floor(x / y),
   Maximum: larger,
   Minimum: smaller,
   Pow: Math.pow,
@@ -85,7 +84,8 @@ const LOGICAL: Readonly<Record<string, Number2>> = { LogicalAnd: (x, y) => x & y
 export const elementwiseKernels: Kernels = {
   ...each(Object.keys(UNARY), (op) => ([x]) => (x === undefined ? undefined : unary(op, x))),
   ...each(Object.keys(BINARY), (op) => ([x, y], { limit }) => (x === undefined || y === undefined ? undefined : binary(op, x, y, limit))),
-  ...each(["FloorMod"], (op) => ([x, y], { limit }) => (x?.dtype === "int32" && y?.dtype === "int32" ? binary(op, x, y, limit) : undefined)),
+  // Of floats TF.js makes integers there.
+  ...each([...DIVISIONS], (op) => ([x, y], { limit }) => (x?.dtype === "int32" && y?.dtype === "int32" ? binary(op, x, y, limit) : undefined)),
   ...each(Object.keys(COMPARISONS), (op) => ([x, y], { limit }) => (x === undefined || y === undefined ? undefined : compare(op, x, y, limit))),
   ...each(Object.keys(LOGICAL), (op) => ([x, y], { limit }) => {
     const run = LOGICAL[op];
