@@ -30,7 +30,7 @@ export interface ConnectOptions extends WithSignal {
   readonly models?: readonly string[] | "all" | undefined;
   /** Which backends may compute, best first. Default: the worker's own choice. */
   readonly backends?: readonly Backend[] | undefined;
-  /** `server`: while this device cannot answer yet, its requests go to the server. Default `none`: nothing leaves the device. */
+  /** `server`: while this device cannot answer yet, its requests go to the server; one of another origin must allow that (`--rest_api_enable_cors_support`). Default `none`: nothing leaves the device. */
   readonly fallback?: Fallback | undefined;
   /** Ask the browser to keep this origin's storage (`navigator.storage.persist`). Default true. */
   readonly persist?: boolean | undefined;

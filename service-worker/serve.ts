@@ -16,7 +16,7 @@ export interface ServeOptions {
   readonly root?: Uint8Array<ArrayBuffer> | undefined;
   /** Which backends may be used, best first. Default: what pages say, else all. */
   readonly backends?: readonly Backend[] | undefined;
-  /** `server`: what this device cannot answer yet, the server is asked. Default: what pages say, else `none`. */
+  /** `server`: what this device cannot answer yet, the server is asked; one of another origin must allow that (`--rest_api_enable_cors_support`). Default: what pages say, else `none`. */
   readonly fallback?: Fallback | undefined;
   /** Computes requests that wait together, with what is said here besides TensorFlow Serving's defaults. Default: each by itself. */
   readonly batching?: Partial<BatchingParameters> | undefined;
