@@ -60,8 +60,18 @@ function checkSize(chunks: readonly Chunk[], header: Buffer, isInterlaced: boole
     ? PASSES.reduce((sum, [x, y, dx, dy]) => sum + size(Math.max(0, Math.ceil((width - x) / dx)), Math.max(0, Math.ceil((height - y) / dy))), 0)
     : size(width, height);
   const packed = Buffer.concat(chunks.filter(({ name }) => name === "IDAT").map(({ data }) => data));
-  const { length } = inflateSync(packed, { maxOutputLength: expected + 1 });
-  if (length < expected) throw new Error(`it has ${length} of ${expected} bytes of image data`);
+  const length = inflatedLength(packed, expected);
+  if (length !== expected) throw new Error(`it has ${length > expected ? "more than" : `${length} of`} ${expected} bytes of image data`);
+}
+
+/** At most one more than expected. */
+function inflatedLength(packed: Buffer, expected: number): number {
+  try {
+    return inflateSync(packed, { maxOutputLength: expected + 1 }).length;
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return expected + 1;
+    throw thrown;
+  }
 }
 
 function toRgba(png: DecodedPng): Pixels {
