@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { request } from "node:http";
+import { request, type ClientRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -36,7 +36,7 @@ afterAll(async () => {
 /** An engine that, once it hangs, computes nothing and ends a run only by its signal. */
 function hangingEngine() {
   const engine = createInProcessEngineHost({ backends: ["cpu"] });
-  const state = { hangs: false, begun: 0, ended: [] as string[] };
+  const state = { hangs: false, rows: [] as (number | undefined)[], ended: [] as string[] };
   const host: EngineHost = {
     backends: engine.backends,
     close: () => engine.close(),
@@ -49,7 +49,7 @@ function hangingEngine() {
         run: (feeds, fetches, runOptions = {}) => {
           if (!state.hangs) return model.run(feeds, fetches, runOptions);
           const { signal } = runOptions;
-          state.begun += 1;
+          state.rows.push(Object.values(feeds)[0]?.shape[0]);
           return new Promise((_, reject) => {
             const end = (): void => {
               const reason = asAshoreError(signal?.reason);
@@ -99,18 +99,35 @@ describe.each([
     const outgoing = request(new URL(PREDICT, url), { method: "POST" });
     outgoing.on("error", () => undefined);
     outgoing.end(BODY);
-    await expect.poll(() => state.begun).toBe(1);
+    await expect.poll(() => state.rows).toEqual([2]);
     outgoing.destroy();
     await expect.poll(() => state.ended).toHaveLength(1);
   });
+});
 
-  test("one that waits behind another leaves when its time is up, and never runs", async () => {
-    const { url, state } = await hangingEdge(`queue-${name}`, { timeoutMs: 60, batching: batching && { ...batching, maxBatchSize: 2 } });
-    const client = createRestClient(url, 2);
-    const answers = await Promise.all([client.post(PREDICT, BODY), client.post(PREDICT, BODY)]);
-    expect(answers.every(({ status }) => status === 504 || status === 429)).toBe(true);
-    // In batches the second waited for the first; by themselves both reached this engine, whose queue is the runtime's no more.
-    expect(state.begun).toBe(batching === undefined ? 2 : 1);
-    client.close();
-  });
+test("one that waits for its batch leaves the line when its client goes away, and never runs", async () => {
+  const { url, state } = await hangingEdge("queue", { timeoutMs: 0, batching: DEFAULT_BATCHING });
+  const send = (body: string): ClientRequest => {
+    const outgoing = request(new URL(PREDICT, url), { method: "POST" });
+    outgoing.on("error", () => undefined);
+    outgoing.end(body);
+    return outgoing;
+  };
+  const client = createRestClient(url);
+  const entered = async (): Promise<string | undefined> => /batching_session:input_batch_size_count\{\} (\d+)/.exec((await client.get("/monitoring/prometheus/metrics")).body)?.[1];
+  // Two batches may be under way at a time.
+  const first = send('{"instances":[1]}');
+  await expect.poll(() => state.rows).toEqual([1]);
+  const second = send('{"instances":[1,2]}');
+  await expect.poll(() => state.rows).toEqual([1, 2]);
+  const third = send('{"instances":[1,2,3]}');
+  await expect.poll(entered).toBe("3");
+  third.destroy();
+  const fourth = send('{"instances":[1,2,3,4]}');
+  await expect.poll(entered).toBe("4");
+  first.destroy();
+  await expect.poll(() => state.rows).toEqual([1, 2, 4]);
+  for (const outgoing of [second, fourth]) outgoing.destroy();
+  await expect.poll(() => state.ended).toEqual(["CANCELLED", "CANCELLED", "CANCELLED"]);
+  client.close();
 });
