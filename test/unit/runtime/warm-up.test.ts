@@ -5,7 +5,7 @@ import { createInProcessEngineHost } from "../../../engine/in-process-host.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import { modelName } from "../../../protocol/names.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
-import type { EngineHost, RequestMetrics } from "../../../runtime/index.ts";
+import { createBatching, type EngineHost, type RequestMetrics } from "../../../runtime/index.ts";
 import { writeLinearModel } from "../../support/make-model.ts";
 import { startPublishing, type Publishing } from "../../support/publishing.ts";
 import { predictionLog, tfRecordFile } from "../../support/warm-up-file.ts";
@@ -79,6 +79,11 @@ test("records are replayed before a version is AVAILABLE, after its self-test, a
   expect((await device("line", disk, { warmUp: "unproved" })).batches).toEqual([]);
   expect((await device("line", disk, { warmUp: "never" })).batches).toEqual([]);
   expect((await device("line", emptyDisk(), { warmUp: "never" })).batches).toEqual([1]);
+});
+
+test("with batching on, records go through it, so that the sizes that it pads to are warm", async () => {
+  const batching = createBatching({ maxBatchSize: 4, allowedBatchSizes: [2, 4] });
+  expect((await device("line", emptyDisk(), { batching })).batches).toEqual([1, 4, 2]);
 });
 
 test("many records come as an asset, with the version; where it is damaged it is fetched again", async () => {
