@@ -35,10 +35,12 @@ export function inspectCommand(io: Io): Command {
 }
 
 async function inspectFolder(folder: string, options: WithSignal): Promise<ModelSummary> {
-  const { graph, tensors, signatureDefs, assets } = await importModel(folder, { signal: options.signal, unsupportedOps: "accept" });
+  const { graph, tensors, signatureDefs, preprocess, classes, assets } = await importModel(folder, { signal: options.signal, unsupportedOps: "accept" });
   return {
     name: folder,
     signatureDefs,
+    preprocess,
+    classes: classes && { output: classes.output, names: `${classes.names.length} names` },
     ops: countOps(graph, folder),
     graphBytes: graph.byteLength,
     weights: { tensors: tensors.length, bytes: tensors.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) },
@@ -81,6 +83,8 @@ async function inspectManifest(server: string, path: string, options: WithSignal
   return {
     name: `${manifest.model} version ${manifest.version}`,
     signatureDefs: manifest.signatureDefs,
+    preprocess: manifest.preprocess,
+    classes: manifest.classes && { output: manifest.classes.output, names: typeof manifest.classes.names === "string" ? `names in ${manifest.classes.names}` : `${manifest.classes.names.length} names` },
     ops: countOps(await fetched(variant.graph), `the graph of ${what}`),
     graphBytes: variant.graph.size,
     weights: { tensors: tensors.length, bytes: variant.shards.reduce((sum, { size }) => sum + size, 0) },

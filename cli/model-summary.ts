@@ -1,6 +1,7 @@
 import { isSupportedOp } from "../engine/supported-ops.ts";
 import { parseGraphFile, type GraphFile, type GraphNode } from "../protocol/graph.ts";
 import type { Manifest, SignatureDef } from "../protocol/manifest.ts";
+import type { Preprocess } from "../protocol/preprocess.ts";
 import type { Io } from "./io.ts";
 import { bytesText, printLine, printTable } from "./print.ts";
 
@@ -15,6 +16,10 @@ export interface OpCount {
 export interface ModelSummary {
   readonly name: string;
   readonly signatureDefs: Readonly<Record<string, SignatureDef>>;
+  /** How images become inputs, by input key. */
+  readonly preprocess?: Manifest["preprocess"] | undefined;
+  /** Which output has classes, and what is known of their names. */
+  readonly classes?: { readonly output: string; readonly names: string } | undefined;
   readonly ops: readonly OpCount[];
   readonly graphBytes: number;
   readonly weights: { readonly tensors: number; readonly bytes: number };
@@ -47,6 +52,8 @@ export function printSummary(io: Io, summary: ModelSummary): void {
     ];
     printTable(io, rows, "    ");
   }
+  for (const [key, how] of Object.entries(summary.preprocess ?? {})) printLine(io, `\n  images become ${key}: ${preprocessText(how)}`);
+  if (summary.classes !== undefined) printLine(io, `\n  classes of ${summary.classes.output}: ${summary.classes.names}`);
   const total = summary.ops.reduce((sum, { count }) => sum + count, 0);
   const unsupported = summary.ops.filter(({ supported }) => !supported);
   printLine(io, `\n  ${total} nodes of ${summary.ops.length} operations; ${unsupported.length === 0 ? "all supported" : `${unsupported.length} not supported`}`);
@@ -55,6 +62,12 @@ export function printSummary(io: Io, summary: ModelSummary): void {
   for (const { path, bytes } of summary.assets) printLine(io, `  asset ${path}  ${bytesText(bytes)}`);
   if (summary.downloadBytes !== undefined) printLine(io, `  a device without an older version downloads ${bytesText(summary.downloadBytes)}`);
   if (summary.selfTest !== undefined) printLine(io, `  ${selfTestText(summary.selfTest)}`);
+}
+
+function preprocessText({ size, resize, fit, centralFraction, channels, scale, mean, std, layout }: Preprocess): string {
+  const part = centralFraction === 1 ? "" : `the middle ${centralFraction} of `;
+  const values = `(pixel * ${scale} - ${new Set(mean).size === 1 ? mean[0] : `[${mean}]`}) / ${new Set(std).size === 1 ? std[0] : `[${std}]`}`;
+  return `${part}${size === undefined ? "their own size" : `${size[0]} x ${size[1]} (${fit}, ${resize})`}, ${channels}, ${layout}, ${values}`;
 }
 
 function shapeText(shape: readonly number[] | null): string {

@@ -1,3 +1,5 @@
+import { CHANNEL_ORDERS, FITS, LAYOUTS, RESIZE_METHODS } from "../../protocol/preprocess.ts";
+
 /** The part of OpenAPI 3.1 that the document uses. */
 export interface OpenApiDocument {
   readonly openapi: "3.1.0";
@@ -113,7 +115,7 @@ function browserFile(operationId: string, summary: string, headers: OpenApiRespo
 
 const inference: Readonly<Record<string, string>> = {
   predict: "Runs a signature def on rows (`instances`) or columns (`inputs`).",
-  classify: "Runs a classification signature def on examples.",
+  classify: "Runs a classification signature def on examples; or names the best classes of images, of a model that has names for them.",
   regress: "Runs a regression signature def on examples.",
 };
 
@@ -345,25 +347,49 @@ export const OPENAPI: OpenApiDocument = {
         { methodName: { type: "string" }, inputs: map(schema("TensorInfo")), outputs: map(schema("TensorInfo")), defaults: map(schema("SmallTensor")), examples: object({ features: list(schema("ExampleFeature")) }) },
         ["methodName", "inputs", "outputs"],
       ),
-      Manifest: object({
-        schemaVersion: { const: 1 },
-        model: { type: "string" },
-        version: { type: "integer" },
-        created: { type: "string", format: "date-time" },
-        signatureDefs: map(schema("SignatureDef")),
-        assets: list(object({ path: { type: "string" }, blob: schema("Blob") })),
-        selfTest: nullable("object"),
-        warmup: list({ oneOf: [object({ signatureDef: { type: "string" }, inputs: map(schema("SmallTensor")) }), object({ asset: { type: "string" } })] }),
-        variants: list(
-          object({ name: { type: "string" }, format: { const: "tfjs-graph-model" }, graph: schema("Blob"), index: schema("Blob"), shards: list(schema("Blob")), backends: list({ enum: ["webgpu", "wasm", "cpu"] }) }, [
-            "name",
-            "format",
-            "graph",
-            "index",
-            "shards",
-          ]),
-        ),
-      }),
+      Preprocess: object(
+        {
+          size: { ...list({ type: "integer" }), minItems: 2, maxItems: 2, description: "Height and width; absent: the image's own." },
+          resize: { enum: RESIZE_METHODS },
+          fit: { enum: FITS },
+          centralFraction: { type: "number" },
+          background: { ...list({ type: "number" }), minItems: 3, maxItems: 3 },
+          channels: { enum: CHANNEL_ORDERS },
+          scale: { type: "number" },
+          mean: list({ type: "number" }),
+          std: list({ type: "number" }),
+          layout: { enum: LAYOUTS },
+        },
+        ["resize", "fit", "centralFraction", "background", "channels", "scale", "mean", "std", "layout"],
+      ),
+      Classes: object(
+        { output: { type: "string" }, names: { oneOf: [list({ type: "string" }), { type: "string", description: "The path of the asset that has them." }] }, activation: { enum: ["softmax", "sigmoid"] } },
+        ["output", "names"],
+      ),
+      Manifest: object(
+        {
+          schemaVersion: { const: 1 },
+          model: { type: "string" },
+          version: { type: "integer" },
+          created: { type: "string", format: "date-time" },
+          signatureDefs: map(schema("SignatureDef")),
+          preprocess: map(schema("Preprocess")),
+          classes: schema("Classes"),
+          assets: list(object({ path: { type: "string" }, blob: schema("Blob") })),
+          selfTest: nullable("object"),
+          warmup: list({ oneOf: [object({ signatureDef: { type: "string" }, inputs: map(schema("SmallTensor")) }), object({ asset: { type: "string" } })] }),
+          variants: list(
+            object({ name: { type: "string" }, format: { const: "tfjs-graph-model" }, graph: schema("Blob"), index: schema("Blob"), shards: list(schema("Blob")), backends: list({ enum: ["webgpu", "wasm", "cpu"] }) }, [
+              "name",
+              "format",
+              "graph",
+              "index",
+              "shards",
+            ]),
+          ),
+        },
+        ["schemaVersion", "model", "version", "created", "signatureDefs", "assets", "selfTest", "warmup", "variants"],
+      ),
       ModelList: object({ models: list(object({ name: { type: "string" } })) }),
       VersionState: { enum: ["START", "LOADING", "AVAILABLE", "UNLOADING", "END"] },
       ModelStatus: object({
@@ -377,13 +403,17 @@ export const OPENAPI: OpenApiDocument = {
         oneOf: [{ required: ["instances"] }, { required: ["inputs"] }],
       },
       PredictResponse: { type: "object", oneOf: [object({ predictions: list(schema("Tensor")) }), object({ outputs: schema("Tensor") })] },
-      ExampleRequest: object({ signature_name: { type: "string" }, context: { type: "object" }, examples: list({ type: "object" }) }, ["examples"]),
+      ExampleRequest: object({ signature_name: { type: "string" }, context: { type: "object" }, examples: list({ type: "object" }), top_k: { type: "integer", minimum: 1, default: 5 } }, ["examples"]),
       ExampleResponse: { type: "object", properties: { result: {}, results: list({}) } },
       ShortPredictRequest: { type: "object", oneOf: [object({ input: schema("Tensor") }), object({ instances: list(schema("Tensor")) })] },
-      ShortPredictResponse: object({
-        outputs: list(object({ name: { type: "string" }, shape: list({ type: "integer" }), dtype: { type: "string" }, tensor: schema("Tensor") })),
-        status: list(object({ state: { type: "string" }, code: { type: "string" } })),
-      }),
+      ShortPredictResponse: object(
+        {
+          outputs: list(object({ name: { type: "string" }, shape: list({ type: "integer" }), dtype: { type: "string" }, tensor: schema("Tensor") })),
+          classes: list(list(object({ name: { type: "string" }, score: { type: "number" } }))),
+          status: list(object({ state: { type: "string" }, code: { type: "string" } })),
+        },
+        ["outputs", "status"],
+      ),
       Readiness: object({
         ready: { type: "boolean" },
         models: list(

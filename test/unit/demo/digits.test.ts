@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { encode } from "fast-png";
 import { beforeAll, describe, expect, test } from "vitest";
 import { EXAMPLES } from "../../../demo/app/examples.ts";
 import { SIDE, inkOf } from "../../../demo/app/ink.ts";
@@ -8,6 +9,8 @@ import { loadStored, storedAccuracy } from "../../../demo/model/accuracy.ts";
 import { hasMnist, readMnist } from "../../../demo/model/mnist.ts";
 import { DIGITS_VERSIONS } from "../../../demo/model/versions.ts";
 import { useWasm } from "../../../demo/model/wasm.ts";
+import { prepareImage } from "../../../edge/image/prepare-image.ts";
+import { importModel } from "../../../sync-server/import/index.ts";
 import { ROOT } from "../../support/root.ts";
 
 const MNIST = join(ROOT, "../shared/data/mnist");
@@ -39,6 +42,18 @@ describe.each(DIGITS_VERSIONS)("version $version of the demo's model", ({ folder
       expect([scores.indexOf(Math.max(...scores)), Math.max(...scores) > 0.9], `the example of ${digit}: ${scores.map((score) => score.toFixed(3)).join(" ")}`).toEqual([digit, true]);
     }
     model.dispose();
+  });
+
+  test("reads the same examples as pictures, by its serving.json, and has a name for each score", async () => {
+    const { preprocess, classes } = await importModel(stored);
+    const how = preprocess?.["image"];
+    if (how === undefined) throw new Error("it takes no pictures");
+    for (const strokes of EXAMPLES) {
+      const ink = inkOf(strokes).map((value) => Math.round(value * 255));
+      const png = encode({ width: SIDE, height: SIDE, channels: 1, data: Uint8Array.from(ink) });
+      expect(Array.from(prepareImage(png, how).values, (value) => Math.round(value * 255))).toEqual([...ink]);
+    }
+    expect(classes).toEqual({ output: "scores", names: Array.from({ length: 10 }, (_, digit) => String(digit)) });
   });
 
   test.skipIf(!hasMnist(MNIST))(`names ${atLeast * 100} % of the digits that it never saw (skipped where ../shared has no MNIST)`, async () => {
