@@ -29,7 +29,7 @@ export interface GraphFunction {
   /** Names of arguments, in order, and their `DT_…`. */
   args: { readonly name: string; readonly type: string }[];
   /** Results in order: each is an input-like reference into the body (`node:1`, or an argument's name). */
-  results: { readonly name: string; readonly type: string; readonly from: string }[];
+  results: { readonly name: string; readonly type: string; from: string }[];
   nodes: GraphNode[];
 }
 

@@ -1,12 +1,11 @@
 import { typeAttr } from "./attrs.ts";
 import type { Graph, GraphFunction, GraphNode } from "./graph.ts";
+import { LIST_WRITES } from "./lower-results.ts";
 import type { NodeNames } from "./node-names.ts";
 import { dataInputs, referTo } from "./references.ts";
 import { scopesOf, type Scope } from "./rewrite.ts";
 import { scalar } from "./tensor-values.ts";
 
-/** Which input of an op is put into a list. */
-const WRITES: Readonly<Record<string, number>> = { TensorListSetItem: 2, TensorListPushBack: 1 };
 /** The attributes by which a node calls functions with its inputs. */
 const BRANCHES = ["then_branch", "else_branch"];
 
@@ -52,7 +51,7 @@ class Carrier {
 
   /** What must live on of what a node writes or calls. */
   #carriedBy(node: GraphNode, scope: Scope): string[] {
-    const written = Object.hasOwn(WRITES, node.op) ? node.inputs[WRITES[node.op] ?? 0] : undefined;
+    const written = node.inputs[LIST_WRITES[node.op] ?? -1];
     if (written !== undefined) return [written];
     const branches = BRANCHES.flatMap((attr) => this.#functionOf(node, attr) ?? []);
     const [first] = branches;

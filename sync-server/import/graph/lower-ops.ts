@@ -144,6 +144,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   Einsum: lowerEinsum,
   LogicalXor: lowerLogicalXor,
   BatchMatMulV3: renamed("BatchMatMulV2"),
+  // Nothing is changed by a function any more; and TF.js disposes of what an If gives before its time.
+  If: renamed("StatelessIf"),
+  While: renamed("StatelessWhile"),
   Inv: renamed("Reciprocal"),
   Rint: renamed("Round"),
   RefSwitch: renamed("Switch"),

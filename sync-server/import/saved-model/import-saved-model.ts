@@ -6,6 +6,7 @@ import { lowerCases } from "../graph/lower-case.ts";
 import { carryListElements } from "../graph/lower-list-elements.ts";
 import { lowerLookups } from "../graph/lower-lookups.ts";
 import { lowerOps } from "../graph/lower-ops.ts";
+import { separateResults } from "../graph/lower-results.ts";
 import { mapDTypes } from "../graph/map-dtypes.ts";
 import { nodeNamesOf } from "../graph/node-names.ts";
 import { optimiseGraph } from "../graph/optimise-graph.ts";
@@ -82,6 +83,7 @@ export async function importSavedModel(source: SourceFolder, options: ImportOpti
   const { signatureDefs } = draft;
   const defs = [...signatureDefs.values()];
   if (options.optimise !== false) stages.push(...optimiseGraph(graph, { feeds: defs.flatMap(feedsOf), fetches: defs.flatMap(fetchesOf) }));
+  await stage("results", () => separateResults(graph, nodeNamesOf(graph)));
 
   const { initializer } = filler;
   const parts = { graph, ...(initializer === undefined ? {} : { initializer }) };
