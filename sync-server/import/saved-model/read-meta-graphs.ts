@@ -25,7 +25,8 @@ export const SAVED_MODEL_PB = "saved_model.pb";
  */
 export async function readMetaGraphs(source: SourceFolder, { signal }: WithSignal = {}): Promise<readonly MetaGraph[]> {
   const what = `${SAVED_MODEL_PB} in ${source.path}`;
-  const bytes = await source.read(SAVED_MODEL_PB, LIMITS.savedModelBytes);
+  const bytes = await source.read(SAVED_MODEL_PB, LIMITS.savedModelBytes).catch((missing: unknown) => refuseText(source, missing));
+  signal?.throwIfAborted();
   refuseOtherFiles(bytes, SAVED_MODEL_PB, source.path, "no SavedModel");
   if (endsTooEarly(bytes)) throw new AshoreError("MODEL_INCOMPLETE", `${what} ends after ${bytes.byteLength} bytes, in the middle of a meta graph; it is still being copied, or was cut short.`);
   const budget = new ReadBudget(what);
@@ -33,13 +34,23 @@ export async function readMetaGraphs(source: SourceFolder, { signal }: WithSigna
   const proto = new ProtoReader(bytes, budget);
   let foreign = false;
   proto.all((field) => {
-    signal?.throwIfAborted();
     if (field === 2) metaGraphs.push(metaGraphOf(readMetaGraphDef(proto), what, budget));
     else if (field !== 1) foreign = true;
   });
   if (foreign && metaGraphs.length === 0) throw new AshoreError("MODEL_MALFORMED", `${what} is no SavedModel; it has fields that a SavedModel does not have.`);
   if (metaGraphs.length === 0) throw new AshoreError("MODEL_INCOMPLETE", `${what} holds no meta graph; it is still being copied, or was not written by tf.saved_model.save.`);
   return metaGraphs;
+}
+
+/** Where there is no saved_model.pb: whether it is there as text, which is not read. */
+async function refuseText(source: SourceFolder, missing: unknown): Promise<never> {
+  if (missing instanceof AshoreError && missing.code === "MODEL_INCOMPLETE") {
+    const text = await source.read(`${SAVED_MODEL_PB}txt`, LIMITS.savedModelBytes).catch(() => undefined);
+    if (text !== undefined) {
+      throw new AshoreError("MODEL_MALFORMED", `${source.path} has its SavedModel as text, in saved_model.pbtxt, and no saved_model.pb, which is what is read; save the model again without as_text.`, { cause: missing });
+    }
+  }
+  throw missing;
 }
 
 /** Whether the last of the outermost fields is longer than what is left of the file. */

@@ -85,10 +85,17 @@ function tableOf(entries: readonly (readonly [Uint8Array, Uint8Array])[], { snap
   const index: [Uint8Array, Uint8Array][] = [];
   for (let start = 0; start < entries.length; start += blockEntries) {
     const block = entries.slice(start, start + blockEntries);
-    index.push([block.at(-1)?.[0] ?? new Uint8Array(), put(blockOf(block, 16), snappy)]);
+    const last = block.at(-1)?.[0] ?? new Uint8Array();
+    index.push([start + blockEntries < entries.length ? last : shortSuccessor(last), put(blockOf(block, 16), snappy)]);
   }
   const handles = Buffer.concat([put(blockOf([], 1), false), put(blockOf(index, 1), snappy)]);
   return Buffer.concat([...parts, handles, Buffer.alloc(40 - handles.byteLength), Buffer.from("57fb808b247547db", "hex")]);
+}
+
+/** The shortest key that sorts behind: what TensorFlow names the last block by. */
+function shortSuccessor(key: Uint8Array): Uint8Array {
+  const at = key.findIndex((byte) => byte !== 0xff);
+  return at < 0 ? key : Uint8Array.from([...key.subarray(0, at), (key[at] ?? 0) + 1]);
 }
 
 /** Keys without what they share with the one before, whole again every `interval` entries. */

@@ -36,7 +36,7 @@ export async function openVariables(source: SourceFolder): Promise<Variables> {
     async read(key, slice = "") {
       const about = `the variable ${JSON.stringify(key)} of ${what}`;
       const entry = stored.get(keyText(Buffer.from(key, "utf8")));
-      if (entry === undefined) throw new AshoreError("MODEL_MALFORMED", `There is no ${about}; the graph and the variables are not of one model.`);
+      if (entry === undefined) throw new AshoreError("MODEL_MALFORMED", `${what} has no variable ${JSON.stringify(key)}; the graph and the variables are not of one model.`);
       const dtype = dtypeOfProto(entry.dtype);
       if (dtype === undefined) throw new AshoreError("MODEL_MALFORMED", `${about} is of ${dataTypeName(entry.dtype)}, which no tensor can be here.`);
       refuseShape(entry, dtype, about);
@@ -103,7 +103,8 @@ function emptyTarget(dtype: DType, elements: number): Target {
     return {
       data,
       copy(from, fromIndex, toIndex, count) {
-        if (!("buffer" in from)) data.splice(toIndex, count, ...from.slice(fromIndex, fromIndex + count));
+        if ("buffer" in from) return;
+        for (const [at, text] of from.slice(fromIndex, fromIndex + count).entries()) data[toIndex + at] = text;
       },
     };
   }
