@@ -4,7 +4,7 @@ import { LIMITS } from "./limits.ts";
 import type { ExampleFeature } from "./manifest.ts";
 import { tensorOfJson } from "./small-tensor.ts";
 import { elementCount, type Tensor } from "./tensor.ts";
-import { putVarint64, varintEnd, WIRE, WireField } from "./wire-field.ts";
+import { eachField, putVarint64, varintEnd, WIRE } from "./wire-format.ts";
 
 /** The lists that a Feature can hold, by their field in it. */
 const LISTS = { 1: "string", 2: "float32", 3: "int64" } as const;
@@ -122,66 +122,51 @@ interface Entry {
 /** The features asked for, as often as they come; undefined where the bytes are no Example. */
 function entriesOf(bytes: Uint8Array, places: ReadonlyMap<string, number>): Entry[] | undefined {
   const entries: Entry[] = [];
-  const example = new WireField();
-  const features = new WireField();
   // Of Example, field 1 is Features, whose field 1 is the map's entries.
-  for (let at = 0; at < bytes.length; ) {
-    at = example.read(bytes, at, bytes.length);
-    if (at < 0) return undefined;
-    if (example.number !== 1 || example.type !== WIRE.delimited) continue;
-    for (let inner = example.from; inner < example.to; ) {
-      inner = features.read(bytes, inner, example.to);
-      if (inner < 0) return undefined;
-      if (features.number === 1 && features.type === WIRE.delimited && !takeEntry(bytes, features, places, entries)) return undefined;
-    }
-  }
-  return entries;
+  const isExample = eachMessage(bytes, 0, bytes.length, (features, end) => eachMessage(bytes, features, end, (from, to) => takeEntry(bytes, from, to, places, entries)));
+  return isExample ? entries : undefined;
+}
+
+/** Takes each message that is a message's field 1. */
+function eachMessage(bytes: Uint8Array, from: number, to: number, take: (from: number, to: number) => boolean): boolean {
+  return eachField(bytes, from, to, (number, type, start, end) => number !== 1 || type !== WIRE.delimited || take(start, end));
 }
 
 /** An entry's field 1 is the name, its field 2 the Feature, whose only field is a list. Whether it is well formed. */
-function takeEntry(bytes: Uint8Array, { from, to }: WireField, places: ReadonlyMap<string, number>, entries: Entry[]): boolean {
-  const field = new WireField();
-  let name = "";
+function takeEntry(bytes: Uint8Array, from: number, to: number, places: ReadonlyMap<string, number>, entries: Entry[]): boolean {
+  let place = places.get("");
   let [valueFrom, valueTo] = [0, 0];
-  for (let at = from; at < to; ) {
-    at = field.read(bytes, at, to);
-    if (at < 0) return false;
-    if (field.type !== WIRE.delimited) continue;
-    if (field.number === 1) name = decoder.decode(bytes.subarray(field.from, field.to));
-    else if (field.number === 2) [valueFrom, valueTo] = [field.from, field.to];
-  }
-  const place = places.get(name);
-  if (place === undefined) return true;
+  const isEntry = eachField(bytes, from, to, (number, type, start, end) => {
+    if (number === 1 && type === WIRE.delimited) place = places.get(decoder.decode(bytes.subarray(start, end)));
+    if (number === 2 && type === WIRE.delimited) [valueFrom, valueTo] = [start, end];
+    return true;
+  });
+  if (!isEntry || place === undefined) return isEntry;
+  const found = place;
   let entry: Entry | undefined;
-  for (let at = valueFrom; at < valueTo; ) {
-    at = field.read(bytes, at, valueTo);
-    if (at < 0) return false;
-    const { number, type } = field;
-    if (type === WIRE.delimited && (number === 1 || number === 2 || number === 3)) entry = { place, kind: LISTS[number], from: field.from, to: field.to };
-  }
+  const isFeature = eachField(bytes, valueFrom, valueTo, (number, type, start, end) => {
+    if (type === WIRE.delimited && (number === 1 || number === 2 || number === 3)) entry = { place: found, kind: LISTS[number], from: start, to: end };
+    return true;
+  });
   if (entry !== undefined) entries.push(entry);
-  return true;
+  return isFeature;
 }
 
 const decoder = new TextDecoder();
 
 /** A list's values (its field 1), as many as have room; how many there are, or -1 where the bytes are no such list. */
 function readList(bytes: Uint8Array, from: number, to: number, column: Column, start: number): number {
-  const field = new WireField();
   let count = 0;
-  for (let at = from; at < to; ) {
-    at = field.read(bytes, at, to);
-    if (at < 0) return -1;
-    if (field.number !== 1) continue;
-    const read = readValues(bytes, field, column, start, count);
-    if (read < 0) return -1;
+  const isList = eachField(bytes, from, to, (number, type, first, end) => {
+    const read = number === 1 ? readValues(bytes, type, first, end, column, start, count) : 0;
     count += read;
-  }
-  return count;
+    return read >= 0;
+  });
+  return isList ? count : -1;
 }
 
 /** The values of one field: one, or of numbers as many as are packed together. */
-function readValues(bytes: Uint8Array, { type, from, to }: WireField, { feature: { dtype }, size, data, bytes: out, words }: Column, start: number, count: number): number {
+function readValues(bytes: Uint8Array, type: number, from: number, to: number, { feature: { dtype }, size, data, bytes: out, words }: Column, start: number, count: number): number {
   const room = size - count;
   if (Array.isArray(data)) {
     if (type !== WIRE.delimited) return -1;

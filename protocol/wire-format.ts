@@ -1,41 +1,36 @@
 /** The kinds of payload in protobuf's wire format that are still written; groups (3, 4) are not. */
 export const WIRE = { varint: 0, eightBytes: 1, delimited: 2, fourBytes: 5 } as const;
 
-/** One field of a message in protobuf's wire format, read where it lies. */
-export class WireField {
-  number = 0;
-  type: number = WIRE.varint;
-  /** Where its payload begins and ends. */
-  from = 0;
-  to = 0;
+/** Takes a field: its number, its kind of payload, and where that begins and ends. */
+type TakeField = (number: number, type: number, from: number, to: number) => boolean;
 
-  /** Reads the field at `at`. Where the next one begins; -1 where the bytes up to `end` hold no whole field. */
-  read(bytes: Uint8Array, at: number, end: number): number {
-    const tagEnd = varintEnd(bytes, at, end);
+/** Takes each field of a message in protobuf's wire format. False where the bytes are no whole fields, or one is not taken. */
+export function eachField(bytes: Uint8Array, from: number, to: number, take: TakeField): boolean {
+  for (let at = from; at < to; ) {
+    const tagEnd = varintEnd(bytes, at, to);
     const tag = varintValue(bytes, at, tagEnd);
-    this.number = Math.floor(tag / 8);
-    this.type = tag % 8;
-    if (this.number === 0) return -1;
-    this.from = tagEnd;
-    switch (this.type) {
-      case WIRE.varint:
-        this.to = varintEnd(bytes, tagEnd, end);
-        break;
-      case WIRE.eightBytes:
-        this.to = tagEnd + 8;
-        break;
-      case WIRE.fourBytes:
-        this.to = tagEnd + 4;
-        break;
-      case WIRE.delimited:
-        this.from = varintEnd(bytes, tagEnd, end);
-        if (this.from < 0) return -1;
-        this.to = this.from + varintValue(bytes, tagEnd, this.from);
-        break;
-      default:
-        return -1;
-    }
-    return this.to <= end ? this.to : -1;
+    if (tag < 8) return false;
+    const type = tag % 8;
+    const start = type === WIRE.delimited ? varintEnd(bytes, tagEnd, to) : tagEnd;
+    const end = start < 0 ? -1 : payloadEnd(bytes, type, tagEnd, start, to);
+    if (end < 0 || end > to || !take(Math.floor(tag / 8), type, start, end)) return false;
+    at = end;
+  }
+  return true;
+}
+
+function payloadEnd(bytes: Uint8Array, type: number, tagEnd: number, start: number, to: number): number {
+  switch (type) {
+    case WIRE.varint:
+      return varintEnd(bytes, start, to);
+    case WIRE.eightBytes:
+      return start + 8;
+    case WIRE.delimited:
+      return start + varintValue(bytes, tagEnd, start);
+    case WIRE.fourBytes:
+      return start + 4;
+    default:
+      return -1;
   }
 }
 
