@@ -42,7 +42,8 @@ async function writeModel(folder: string, nodes: readonly object[], weights: rea
 
 /**
  * y = a x + b for x of shape [-1]. `op` puts an op of another name in the place of the addition; `ballast` adds that many bytes of
- * seeded weights, whose mean times zero is added, so that a version has weight without another answer.
+ * seeded weights; the mean of their products with the input's mean, times zero, is added, so that a version has weight without
+ * another answer, and none that an import could compute by itself.
  */
 export async function writeLinearModel(folder: string, a: number, b: number, { op = "AddV2", ballast = 0 }: { readonly op?: string; readonly ballast?: number } = {}): Promise<void> {
   const random = mulberry32(a * 1000 + b);
@@ -57,8 +58,11 @@ export async function writeLinearModel(folder: string, a: number, b: number, { o
       { name: "zero", shape: [], data: Float32Array.of(0) },
       { name: "axis", shape: [1], data: Int32Array.of(0) },
     );
+    const mean = (name: string, input: string): object => ({ name, op: "Mean", input: [input, "axis"], attr: { ...T_FLOAT, Tidx: { type: "DT_INT32" }, keep_dims: { b: false } } });
     nodes.push(
-      { name: "mean", op: "Mean", input: ["ballast", "axis"], attr: { ...T_FLOAT, Tidx: { type: "DT_INT32" }, keep_dims: { b: false } } },
+      mean("x_mean", "x"),
+      { name: "weighed", op: "Mul", input: ["ballast", "x_mean"], attr: T_FLOAT },
+      mean("mean", "weighed"),
       { name: "nothing", op: "Mul", input: ["mean", "zero"], attr: T_FLOAT },
       { name: "same", op: "AddV2", input: ["ax", "nothing"], attr: T_FLOAT },
     );
