@@ -10,7 +10,7 @@ const DECODER_MIB = (LIMITS.imagePixels / 2 ** 20) * 32;
 
 /**
  * A JPEG's pixels, baseline or progressive, gray or colour, the way up that EXIF says. Chroma is enlarged and made red, green
- * and blue as libjpeg does it, which the decoder itself does more coarsely (up to 37 of 255 beside libjpeg's, 3 so).
+ * and blue as libjpeg does it, which the decoder itself does more coarsely (up to 37 of 255 from libjpeg's, 3 so).
  * Colour profiles are not applied.
  * @throws Error, saying what is wrong
  */

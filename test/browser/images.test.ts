@@ -7,7 +7,7 @@ import { decodePng } from "../../edge/image/decode-png.ts";
 import { openApp, type App } from "../support/app.ts";
 import { bundle } from "../support/chromium.ts";
 import type { ImageActions } from "../support/image-actions.ts";
-import { IMAGE_CASES, imageFile, largestDifference, PIXELS } from "../support/image-vectors.ts";
+import { hasPhotos, IMAGE_CASES, imageFile, largestDifference, photoFile, PHOTO_CASES, PIXELS } from "../support/image-vectors.ts";
 import { writeColorModel } from "../support/make-model.ts";
 
 let app: App;
@@ -47,6 +47,10 @@ describe("Chromium makes of an image what Pillow and NumPy make of it", () => {
 
   test.each(PIXELS.filter(([, { data }]) => data.every((value, at) => at % 4 !== 3 || value === 255)))("every pixel of %s", async (file) => {
     expect(await act("prepare", base64(file), plain)).toEqual(opaque(file));
+  });
+
+  test.skipIf(!hasPhotos).each(PHOTO_CASES)("$name (skipped where ../shared has no photographs)", async ({ file, preprocess, values, tolerance }) => {
+    expect(largestDifference(await act("prepare", Buffer.from(photoFile(file)).toString("base64"), preprocess), values)).toBeLessThanOrEqual(tolerance);
   });
 
   test("or says what is wrong with it", async () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Pixels } from "../../protocol/image/pixels.ts";
 import type { Preprocess } from "../../protocol/preprocess.ts";
@@ -8,9 +8,16 @@ import { ROOT } from "./root.ts";
 
 const FOLDER = join(ROOT, "test/support/images");
 
+interface ExpectedCase {
+  readonly file: string;
+  readonly preprocess: Preprocess;
+  readonly values: string;
+}
+
 interface Expected {
   readonly pixels: Readonly<Record<string, { readonly width: number; readonly height: number; readonly data: string }>>;
-  readonly cases: readonly { readonly file: string; readonly preprocess: Preprocess; readonly values: string }[];
+  readonly cases: readonly ExpectedCase[];
+  readonly photos: readonly ExpectedCase[];
 }
 const expected = JSON.parse(readFileSync(join(FOLDER, "expected.json"), "utf8")) as Expected;
 
@@ -30,7 +37,19 @@ export interface ImageCase {
   readonly tolerance: number;
 }
 
-export const IMAGE_CASES: readonly ImageCase[] = expected.cases.map(({ file, preprocess, values }, index) => {
+export const IMAGE_CASES: readonly ImageCase[] = expected.cases.map(readCase);
+
+const PHOTOS = join(ROOT, "../shared/data/images");
+export const hasPhotos = existsSync(PHOTOS);
+
+/** The same of photographs that are not in the repository. */
+export const PHOTO_CASES: readonly ImageCase[] = expected.photos.map(readCase);
+
+export function photoFile(name: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(join(PHOTOS, name)));
+}
+
+function readCase({ file, preprocess, values }: ExpectedCase, index: number): ImageCase {
   const { resize, fit, channels, layout, size = [0, 0], scale, std } = preprocess;
   // 1e-3 of what 0 to 255 became; decoders of JPEG may differ by 2 of 255.
   const unit = (255 * scale) / Math.min(...std);
@@ -41,7 +60,7 @@ export const IMAGE_CASES: readonly ImageCase[] = expected.cases.map(({ file, pre
     values: new Float32Array(new Uint8Array(Buffer.from(values, "base64")).buffer),
     tolerance: (file.endsWith(".jpg") ? 2 / 255 : 1e-3) * unit,
   };
-});
+}
 
 /** The largest difference between two lists of one length; NaN where they are not. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

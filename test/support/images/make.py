@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """Makes the small images here, and what Pillow and NumPy make of them (expected.json).
 
-    python3 test/support/images/make.py
+    python3 test/support/images/make.py FOLDER_OF_PHOTOS
 
-Needs numpy and Pillow.
+Needs numpy and Pillow. Of the photos only what they become is kept.
 """
-import base64, json, math, pathlib, struct, zlib
+import base64, json, math, pathlib, struct, sys, zlib
 import numpy as np
 from PIL import Image, ImageOps
 
 HERE = pathlib.Path(__file__).parent
 random = np.random.default_rng(7)
-cases, pixels = [], {}
+cases, photos, pixels = [], [], {}
 
 
 def chunk(name, data):
@@ -136,14 +136,14 @@ def reference(image, how, height, width):
     return values if how["layout"] == "nhwc" else values.transpose(2, 0, 1)
 
 
-def case(file, height, width, **how):
+def case(file, height, width, folder=HERE, to=cases, **how):
     how = {"resize": "pillow-bilinear", "fit": "stretch", "centralFraction": 1, "background": [0, 0, 0], "channels": "rgb", "scale": 1 / 255, "mean": [0, 0, 0], "std": [1, 1, 1], "layout": "nhwc"} | how
     channels = 1 if how["channels"] == "gray" else 3
     how = how | {"mean": how["mean"][:channels], "std": how["std"][:channels]}
-    image = ImageOps.exif_transpose(Image.open(HERE / file))
+    image = ImageOps.exif_transpose(Image.open(folder / file))
     values = reference(image, how, height, width).astype("<f4")
     assert math.prod(values.shape) == height * width * channels
-    cases.append({"file": file, "preprocess": {"size": [height, width]} | how, "values": base64.b64encode(values.tobytes()).decode()})
+    to.append({"file": file, "preprocess": {"size": [height, width]} | how, "values": base64.b64encode(values.tobytes()).decode()})
 
 
 for method in ("pillow-bilinear", "pillow-bicubic", "tf-bilinear", "nearest"):
@@ -166,4 +166,8 @@ for file in ("420.jpg", "422.jpg", "444.jpg", "progressive.jpg", "gray.jpg", "tu
     case(file, 8, 6)
     case(file, 3, 20, channels="gray", fit="crop")
 
-(HERE / "expected.json").write_text("{\"pixels\": " + json.dumps(pixels) + ",\n\"cases\": [\n" + ",\n".join(map(json.dumps, cases)) + "\n]}\n")
+for photo in sorted(pathlib.Path(sys.argv[1]).glob("*.jpg")):
+    for how in ({"resize": "pillow-bilinear", "fit": "crop"}, {"resize": "nearest"}):
+        case(photo.name, 10, 10, folder=photo.parent, to=photos, **how)
+
+(HERE / "expected.json").write_text("{\"pixels\": " + json.dumps(pixels) + ",\n\"cases\": [\n" + ",\n".join(map(json.dumps, cases)) + "\n],\n\"photos\": [\n" + ",\n".join(map(json.dumps, photos)) + "\n]}\n")
