@@ -30,6 +30,10 @@ export const LIMITS = {
   smallTensorElements: 1_024,
   /** Features that a signature def parses out of one `tf.Example`. */
   exampleFeatures: 1_024,
+  /** `tf.Example`s in one request, whose JSON may be as short as `{}`. */
+  examplesPerRequest: 1 << 18,
+  /** What a context comes to, written in front of each example. */
+  contextBytes: 256 * MIB,
   /** Elements that the examples of one request may come to, defaults included. */
   exampleElements: 1 << 25,
   warmUpRecords: 1_000,

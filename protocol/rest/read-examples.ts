@@ -1,4 +1,5 @@
 import { AshoreError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import { base64Bytes, isBase64Object } from "./base64-object.ts";
 import { KIND, NODE_WORDS, type JsonTape } from "./json-tape.ts";
 import { unfold } from "./parse-json.ts";
@@ -25,7 +26,7 @@ const INT64_MAX = 2n ** 63n - 1n;
 /**
  * The examples of a classify or regress request (`json_tensor.cc`, `FillClassifyRegressRequestFromJson`); no model is
  * looked at. Literals decide a feature's kind: integers and bools are int64, `1.0` is float, strings and base64 bytes.
- * @throws INVALID_ARGUMENT
+ * @throws INVALID_ARGUMENT; LIMIT_EXCEEDED for more than LIMITS.examplesPerRequest
  */
 export function readExamples({ document }: RequestBody): Examples {
   const shared = document.member(ROOT, "context");
@@ -34,8 +35,10 @@ export function readExamples({ document }: RequestBody): Examples {
   if (list === undefined) throw badDocument(document, "When method is classify, key 'examples' is expected and was not found");
   if (!document.isArray(list)) throw badDocument(document, "Expecting 'examples' value to be an list/array");
   const { tape, node } = unfold(document, list);
+  const count = tape.count(node);
+  if (count === 0) throw badDocument(document, "'examples' value is an empty array");
+  if (count > LIMITS.examplesPerRequest) throw new AshoreError("LIMIT_EXCEEDED", `The request has ${count} examples; at most ${LIMITS.examplesPerRequest} are taken at a time.`);
   const examples = Array.from(tape.children(node), (element) => readExample(tape, element));
-  if (examples.length === 0) throw badDocument(document, "'examples' value is an empty array");
   return { context, examples };
 }
 

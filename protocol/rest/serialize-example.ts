@@ -1,3 +1,5 @@
+import { AshoreError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import type { Tensor } from "../tensor.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { rawBytes } from "./raw-text.ts";
@@ -6,9 +8,13 @@ import type { Example, Examples, Feature } from "./read-examples.ts";
 /**
  * The examples as a model's string input takes them: one serialized `tf.Example` each (tensorflow/core/example), the
  * context's own bytes in front, as TensorFlow Serving joins them.
+ * @throws LIMIT_EXCEEDED for more than LIMITS.contextBytes of contexts
  */
 export function serializeExamples({ context, examples }: Examples): Tensor {
   const front = context === undefined ? new Uint8Array() : serialize(context);
+  if (front.length * examples.length > LIMITS.contextBytes) {
+    throw new AshoreError("LIMIT_EXCEEDED", `A context of ${front.length} bytes before each of ${examples.length} examples is more than the ${LIMITS.contextBytes} bytes that are taken; send fewer examples at a time.`);
+  }
   return { dtype: "string", shape: [examples.length], data: examples.map((example) => serialize(example, front)) };
 }
 

@@ -1,4 +1,5 @@
 import { AshoreError } from "../../../protocol/errors.ts";
+import { LIMITS } from "../../../protocol/limits.ts";
 import type { NamedTensors, Tensor } from "../../../protocol/tensor.ts";
 import { ProtoReader } from "../saved-model/proto/proto-reader.ts";
 import { ReadBudget } from "../saved-model/proto/read-budget.ts";
@@ -119,6 +120,7 @@ function examples(reader: ProtoReader): NamedTensors {
     });
   });
   if (data.length === 0) noInput();
+  if (context.length * data.length > LIMITS.warmUpBytes) throw new AshoreError("LIMIT_EXCEEDED", `Its context of ${context.length} bytes before each of ${data.length} examples is more than the ${LIMITS.warmUpBytes} bytes that are taken.`);
   return { inputs: { dtype: "string", shape: [data.length], data: data.map((example) => joined(context, example)) } };
 }
 

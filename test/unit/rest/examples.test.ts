@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../../protocol/limits.ts";
 import type { SignatureDef } from "../../../protocol/manifest.ts";
 import {
   checkClassifySignature,
@@ -60,6 +61,13 @@ describe("examples, by section 7", () => {
   });
 
   // Field by field: tensorflow/core/example/example.proto and feature.proto in protobuf's wire format, floats and integers packed.
+  test("more of them, or a longer context before each, than there is memory for", () => {
+    const many = Array.from({ length: LIMITS.examplesPerRequest }, () => "{}").join();
+    expect(() => read(`{"examples":[${many},{}]}`)).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
+    const wide = read(`{"context":{"a":"${"x".repeat(1025)}"},"examples":[${many}]}`);
+    expect(() => serializeExamples(wide)).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
+  });
+
   test("serialized, with the context in front", () => {
     const { shape, data } = serializeExamples(read('{"context":{"c":"x"},"examples":[{"a":[1,-1]},{"b":1.5}]}'));
     const hex = (value: unknown) => Buffer.from(value as Uint8Array).toString("hex");
