@@ -72,14 +72,14 @@ export type SignatureDef = v.InferOutput<typeof signatureDefSchema>;
 
 /**
  * What the publisher's machine computed, for a device to compute again. The inputs are made, not stored: one mulberry32
- * stream from `seed` runs through the inputs in the order of their names; float32 takes u in [0, 1), integers floor(256 u),
+ * stream from `seed` runs through the inputs in the order of their names; float32 takes u in [0, 1), integers floor(`below` u), `below` being 256 where it is absent,
  * bool u >= 0.5, string "" (see `protocol/self-test.ts`). An output lists samples `[flat index, value]`, right when
  * |x - value| <= atol + rtol |value|; without samples only its shape, and that it is finite where `finite` is true, is checked.
  */
 const selfTestSchema = v.object({
   signatureDef: v.string(),
   seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff)),
-  inputs: v.record(v.string(), v.object({ shape: v.array(sizeSchema) })),
+  inputs: v.record(v.string(), v.object({ shape: v.array(sizeSchema), below: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256))) })),
   outputs: v.record(
     v.string(),
     v.object({
@@ -135,6 +135,8 @@ const manifestSchema = v.object({
   /** What the scores of an output are called, in every signature def that has it. */
   classes: v.optional(classesSchema),
   assets: v.array(v.object({ path: assetPathSchema, blob: encodedBlobSchema })),
+  /** Why signature defs of the model are not among these, by name: what a caller is told who asks for one. */
+  unserved: v.optional(v.record(v.string(), v.string())),
   selfTest: v.nullable(selfTestSchema),
   /** In the order of replaying; an entry with `asset`, the path of one, stands for the list of records that it holds. */
   warmup: v.pipe(v.array(v.union([warmUpRecordSchema, v.object({ asset: assetPathSchema })])), v.maxLength(LIMITS.warmUpRecords)),

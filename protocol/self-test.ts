@@ -26,22 +26,22 @@ export function selfTestInputs(selfTest: Pick<SelfTest, "seed" | "inputs">, sign
   const infos = graphInputs(signatureDef);
   for (const key of Object.keys(selfTest.inputs).sort()) {
     const info = infos[key];
-    const shape = selfTest.inputs[key]?.shape;
+    const { shape, below } = selfTest.inputs[key] ?? {};
     if (info === undefined || shape === undefined) {
       throw new AshoreError("SCHEMA_INVALID", `The self-test names the input ${key}, which the signature def does not have.`);
     }
-    tensors[key] = seeded(info.dtype, shape, random, perturb);
+    tensors[key] = seeded(info.dtype, shape, random, perturb, below);
   }
   return tensors;
 }
 
-function seeded(dtype: DType, shape: readonly number[], random: () => number, perturb: number): Tensor {
+function seeded(dtype: DType, shape: readonly number[], random: () => number, perturb: number, below = 256): Tensor {
   const count = elementCount(shape);
   switch (DTYPES[dtype].engine) {
     case "float32":
       return { dtype: "float32", shape, data: Float32Array.from({ length: count }, () => random() * (1 + perturb)) };
     case "int32":
-      return { dtype: "int32", shape, data: Int32Array.from({ length: count }, () => Math.floor(random() * 256)) };
+      return { dtype: "int32", shape, data: Int32Array.from({ length: count }, () => Math.floor(random() * below)) };
     case "bool":
       return { dtype: "bool", shape, data: Uint8Array.from({ length: count }, () => (random() >= 0.5 ? 1 : 0)) };
     case "string":

@@ -40,11 +40,12 @@ const LAID_OUT = new WeakMap<SignatureDef, Signature>();
 /**
  * The signature def that a request names; `""` and undefined mean `serving_default` (spec: `Server::Predict`).
  * @param missing TensorFlow Serving's words where there is none, `%` for its name
- * @throws INVALID_ARGUMENT
+ * @throws INVALID_ARGUMENT; UNIMPLEMENTED with the reason for one that the model has and nothing here can compute
  */
-export function signatureOf({ signatureDefs, preprocess }: Manifest, name: string | undefined, missing = 'Serving signature name: "%" not found in signature def'): Signature {
+export function signatureOf({ signatureDefs, unserved = {}, preprocess }: Manifest, name: string | undefined, missing = 'Serving signature name: "%" not found in signature def'): Signature {
   const asked = name === undefined || name === "" ? DEFAULT_SIGNATURE : name;
   const def = Object.hasOwn(signatureDefs, asked) ? signatureDefs[asked] : undefined;
+  if (def === undefined && Object.hasOwn(unserved, asked)) throw new AshoreError("UNIMPLEMENTED", unserved[asked] ?? "");
   if (def === undefined) throw new AshoreError("INVALID_ARGUMENT", missing.replace("%", () => asked));
   let signature = LAID_OUT.get(def);
   if (signature === undefined) LAID_OUT.set(def, (signature = layOut(asked, def, preprocess)));

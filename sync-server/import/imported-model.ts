@@ -33,6 +33,8 @@ export interface ImportedModel {
   /** In the order in which the graph's nodes use them. */
   readonly tensors: readonly ImportedTensor[];
   readonly signatureDefs: Readonly<Record<string, SignatureDef>>;
+  /** Why signature defs of the model are not among these, by name. */
+  readonly unserved?: Readonly<Record<string, string>>;
   /** On which backends the model can run at all; absent: on every one. */
   readonly backends?: readonly Backend[];
   /** What the publisher should know, one sentence each. */

@@ -50,7 +50,7 @@ export interface BuiltVersion {
  */
 export async function buildVersion(imported: ImportedModel, ports: BuildPorts, options: BuildOptions): Promise<BuiltVersion> {
   const { signal, onProgress, model, version } = options;
-  const { graph, tensors, signatureDefs, preprocess, backends } = imported;
+  const { graph, tensors, signatureDefs, unserved, preprocess, backends } = imported;
   const { classes, assets } = placeClasses(imported);
   const warm = placeWarmUp(imported.warmup ?? []);
   const { index, shards } = cutShards(tensors, shardBytesFor(tensors.map(({ width, bytes }) => ({ width, size: bytes.byteLength }))));
@@ -84,6 +84,7 @@ export async function buildVersion(imported: ImportedModel, ports: BuildPorts, o
     version,
     created: new Date(ports.clock.now()).toISOString(),
     signatureDefs: { ...signatureDefs },
+    ...(unserved && { unserved: { ...unserved } }),
     ...(preprocess && { preprocess: { ...preprocess } }),
     ...(classes && { classes }),
     assets: assetBlobs,

@@ -99,6 +99,16 @@ describe("making a self-test", () => {
     expect(new Set(engine.loaded)).toEqual(new Set(["cpu"]));
   });
 
+  test("integers that name one of few things are tried after colours", async () => {
+    const engine = engineOf((_, x) => {
+      if (x.data.some((id) => Number(id) >= 16)) throw new AshoreError("INVALID_ARGUMENT", "not in [0, 15]");
+      return floats(3);
+    });
+    const tokens = { ...input([2]), inputs: { x: { name: "x:0", dtype: "int32" as const, shape: [8] } } };
+    const { selfTest } = await makeSelfTest(bytes, { serving_default: tokens }, engine, still);
+    expect(selfTest).toMatchObject({ inputs: { x: { shape: [8], below: 16 } }, outputs: { y: { samples: [[0, 3]] } } });
+  });
+
   test("a backend that computes something else is noticed", async () => {
     const engine = engineOf((backend) => floats(backend === "cpu" ? 1 : 1.01));
     expect((await makeSelfTest(bytes, { serving_default: input([1]) }, engine, still)).selfTest?.outputs["y"]?.samples).toEqual([]);
