@@ -50,7 +50,7 @@ export interface Served {
 /** An imported model behind the runtime's own REST core, on one backend, without a publisher between. */
 export async function serveImported(imported: ImportedModel, backend: Backend): Promise<Served> {
   const engine = createInProcessEngineHost({ backends: [backend] });
-  const manifest: Manifest = { schemaVersion: 1, model: modelName("m"), version: version(1), created: "2026-01-01T00:00:00Z", signatureDefs: { ...imported.signatureDefs }, assets: [], selfTest: null, warmup: [], variants: [] };
+  const manifest: Manifest = { schemaVersion: 1, model: modelName("m"), version: version(1), created: "2026-01-01T00:00:00Z", signatureDefs: { ...imported.signatureDefs }, unserved: { ...imported.unserved }, assets: [], selfTest: null, warmup: [], variants: [] };
   const manager = new Manager({
     load: async (model, { version: number, digest }, { signal }) => ({
       model,

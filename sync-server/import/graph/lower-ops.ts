@@ -2,6 +2,7 @@ import { boolAttr, boolOf, floatOf, intOf, textAttr, textOf, typeAttr, intsOf, i
 import type { Graph } from "./graph.ts";
 import { lowerEinsum } from "./lower-einsum.ts";
 import { lowerLogicalXor, lowerMatrixBandPart, lowerMatrixDiag, throughIntegers } from "./lower-masks.ts";
+import { lowerBucketize, lowerDynamicPartition, lowerDynamicStitch, lowerSegmentSum } from "./lower-segments.ts";
 import type { NodeNames } from "./node-names.ts";
 import { dataInputs, referTo } from "./references.ts";
 import { rewrite, type Rule } from "./rewrite.ts";
@@ -41,12 +42,17 @@ const truncatingMod: Rule = ({ inputs, attrs }, { add, become }) => {
   return true;
 };
 
-/** Padding to the number that was asked for: TF.js pads to the number of boxes at most, or not at all, and counts nothing in V5. */
+/**
+ * Padding to the number that was asked for: TF.js pads to the number of boxes at most, or not at all, and counts nothing in V5. Soft
+ * suppression only lowers scores, and leaves no box out for its overlap; TF.js does, unless no overlap is too large.
+ */
 const paddedNonMaxSuppression: Rule = ({ op, inputs, attrs }, write) => {
   const { add, constant, become } = write;
   const count = inputs[2] ?? "";
   const isSoft = op === "NonMaxSuppressionV5";
-  const indices = add(isSoft ? op : "NonMaxSuppressionV3", inputs.slice(0, isSoft ? 6 : 5), { T: attrs["T"] ?? typeAttr("DT_FLOAT") });
+  const [boxes = "", scores = "", , overlap = "", least = "", sigma = ""] = inputs;
+  const threshold = isSoft ? add("SelectV2", [add("Greater", [sigma, constant(scalar(0, "float32"))], FLOAT), constant(scalar(1, "float32")), overlap], FLOAT) : overlap;
+  const indices = add(isSoft ? op : "NonMaxSuppressionV3", [boxes, scores, count, threshold, least, ...(isSoft ? [sigma] : [])], { T: attrs["T"] ?? typeAttr("DT_FLOAT") });
   const valid = add("Size", [indices], { ...INT, out_type: typeAttr("DT_INT32") });
   const results = isSoft ? [indices, referTo(indices, 1)] : [indices];
   if (!boolOf(attrs, "pad_to_max_output_size", false)) {
@@ -143,6 +149,12 @@ const RULES: Readonly<Record<string, Rule>> = {
   MatrixDiagV3: lowerMatrixDiag,
   Einsum: lowerEinsum,
   LogicalXor: lowerLogicalXor,
+  Bucketize: lowerBucketize,
+  SegmentSum: lowerSegmentSum,
+  UnsortedSegmentSum: lowerSegmentSum,
+  DynamicPartition: lowerDynamicPartition,
+  DynamicStitch: lowerDynamicStitch,
+  ParallelDynamicStitch: lowerDynamicStitch,
   BatchMatMulV3: renamed("BatchMatMulV2"),
   // Nothing is changed by a function any more; and TF.js disposes of what an If gives before its time.
   If: renamed("StatelessIf"),

@@ -88,13 +88,15 @@ export async function importSavedModel(source: SourceFolder, options: ImportOpti
   const { initializer } = filler;
   const parts = { graph, ...(initializer === undefined ? {} : { initializer }) };
   const { backends, lacking } = backendSupport(...Object.values(parts));
+  const unserved = unservedOf(draft);
   const left = Object.entries(lacking).map(([backend, op]) => `It does not run on ${backend}, which lacks ${op}.`);
   return {
     ...printGraph(parts),
     signatureDefs: Object.fromEntries(signatureDefs),
     assets: [],
     stages,
-    notes: [...notesOf(draft), ...left],
+    notes: [...Object.values(unserved), ...left],
+    ...(Object.keys(unserved).length === 0 ? {} : { unserved }),
     ...(left.length === 0 ? {} : { backends }),
   };
 }
@@ -114,8 +116,8 @@ function whenNeeded(source: SourceFolder): Pick<Variables, "read"> {
   };
 }
 
-function notesOf({ refused }: Draft): string[] {
-  return [...refused].map(([name, { why }]) => `The signature def ${name} is not served: it ${why}.`);
+function unservedOf({ refused }: Draft): Record<string, string> {
+  return Object.fromEntries([...refused].map(([name, { why }]) => [name, `The signature def ${name} is not served: it ${why}.`]));
 }
 
 /** @throws MODEL_UNSUPPORTED_OP or MODEL_MALFORMED where no signature def is left */

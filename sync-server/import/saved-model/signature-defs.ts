@@ -67,17 +67,20 @@ function defaultsOf({ defaults }: RawSignatureDef): Pick<SignatureDef, "defaults
  */
 export function separateFeeds({ graph, signatureDefs }: Draft, names: NodeNames): string[] {
   const stand = new Map<string, string>();
+  const parsers = new Set(graph.nodes.filter(({ op }) => op === "ParseExample" || op === "ParseExampleV2").map(({ name }) => name));
   for (const def of signatureDefs.values()) {
     for (const info of Object.values(def.inputs)) {
       const { node, output } = parseReference(info.name);
-      if (output === 0) continue;
+      // What parses examples goes, and who feeds what it gives must not go with it.
+      if (output === 0 && !parsers.has(node)) continue;
       const name = stand.get(info.name) ?? names.fresh(`${node}/output_${output}`);
       stand.set(info.name, name);
       info.name = `${name}:0`;
     }
   }
   if (stand.size === 0) return [];
-  for (const node of graph.nodes) node.inputs = node.inputs.map((input) => stand.get(input) ?? input);
+  // A first output is referred to by its node's name alone.
+  for (const node of graph.nodes) node.inputs = node.inputs.map((input) => stand.get(input) ?? stand.get(`${input}:0`) ?? input);
   for (const [reference, name] of stand) {
     const { node, output } = parseReference(reference);
     graph.nodes.push({ name, op: "Identity", inputs: [referTo(node, output)], attrs: { T: typeAttr("DT_INVALID") } });
