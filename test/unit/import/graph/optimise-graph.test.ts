@@ -332,6 +332,23 @@ describe("padding with zeros", () => {
   });
 });
 
+test("a damaged graph, whose nodes go round in circles or read what is not there, is left with its faults", () => {
+  const graph = graphOf([vector, op("a", "Identity", ["b"]), op("b", "Identity", ["a"]), op("c", "Neg", ["d", "a"]), op("d", "Neg", ["c"]), op("self", "Identity", ["self"]), op("bare", "Identity"), op("y", "AddN", ["d", "nobody", "self", "bare", "b"])]);
+  optimiseGraph(graph, { feeds: ["x:0"], fetches: ["y:0"] });
+  expect(graph.nodes.find(({ name }) => name === "y")?.inputs).toContain("nobody");
+  expect(opsOf(graph.nodes)).toContain("AddN");
+});
+
+test("thousands of nodes take no time to speak of", () => {
+  const count = 20_000;
+  const chain = Array.from({ length: count }, (_, i) => op(`n${i}`, i % 2 === 0 ? "Identity" : "Neg", [i === 0 ? "x" : `n${i - 1}`]));
+  const graph = graphOf([vector, ...chain, op("y", "Neg", [`n${count - 1}`])]);
+  const start = performance.now();
+  optimiseGraph(graph, { feeds: ["x:0"], fetches: ["y:0"] });
+  expect(performance.now() - start).toBeLessThan(5_000);
+  expect(graph.nodes.length).toBe(count / 2 + 2);
+});
+
 test("each stage reports what it did, and a graph that was optimised is not changed again", async () => {
   const graph = graphOf([image, conv(), op("b", "BiasAdd", ["conv", "k"]), op("r", "Relu", ["b"]), op("y", "Identity", ["r"])], { ...FILTER, k: CHANNELS });
   const reports = optimiseGraph(graph, { feeds: ["x:0"], fetches: ["y:0"] });
