@@ -38,10 +38,21 @@ export async function runCli(argv: readonly string[], { io, version }: Environme
     return 2;
   }
   try {
-    await program.parseAsync(argv, { from: "user" });
+    await parse(program, argv);
     return 0;
   } catch (thrown) {
     return statusOf(thrown, io);
+  }
+}
+
+/** Of an unknown `--name=value` the nearest name is sought without the value. */
+async function parse(program: Command, argv: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(argv, { from: "user" });
+  } catch (thrown) {
+    const isUnknown = (arg: string): boolean => thrown instanceof CommanderError && thrown.code === "commander.unknownOption" && arg.includes("=") && thrown.message.includes(`'${arg}'`);
+    if (!argv.some(isUnknown)) throw thrown;
+    await program.parseAsync(argv.map((arg) => (isUnknown(arg) ? arg.slice(0, arg.indexOf("=")) : arg)), { from: "user" });
   }
 }
 

@@ -1,6 +1,8 @@
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeDeepModel, writeLinearModel } from "../../support/make-model.ts";
 import { createRestClient, until, type Answer } from "../../support/rest-client.ts";
@@ -137,6 +139,18 @@ describe("a model config file", () => {
     await answers(url, "/v1/models/more:predict", by(1), BODY);
     await answers(url, "/v1/models/line:predict", ({ status }) => status === 404, BODY);
   });
+});
+
+const tagged = fileURLToPath(new URL("../../../../shared/saved-models/custom_tag", import.meta.url));
+
+test.skipIf(!existsSync(tagged))("the tags of a SavedModel's meta graph (one saved by TensorFlow lies beside the repository; skipped where it does not)", async () => {
+  const serve = (...flags: readonly string[]): Run => start(folder, "serve", "--model_name=tagged", `--model_base_path=${tagged}`, "--data=tagged", "--port=0", ...flags);
+  const without = serve();
+  expect((await answers(await without.url, "/v1/models/tagged", ({ body }) => body.includes("END"))).body).toMatch(/no meta graph with the tag set \{serve\}; it has \{edge\}/);
+  expect(await without.stop()).toBe(0);
+  const server = serve("--saved_model_tags=edge");
+  await answers(await server.url, "/v1/models/tagged:predict", by(1), '{"instances":[[1,2]]}');
+  expect(await server.stop()).toBe(0);
 });
 
 describe("flags of how requests are answered", () => {

@@ -38,6 +38,8 @@ describe("wrong use ends with status 2 and one line that says why", () => {
   test.each([
     [["sreve"], /USAGE: unknown command 'sreve'/],
     [["serve", "--prot", "1"], /USAGE: unknown option '--prot' \(Did you mean --port\?\)/],
+    [["serve", "--enable_baching=true"], /USAGE: unknown option '--enable_baching' \(Did you mean --enable_batching\?\)/],
+    [["edge", "--server", "http://localhost:1", "--data", "d", "--enable_baching=true"], /USAGE: unknown option '--enable_baching' \(Did you mean --enable_batching\?\)/],
     [["serve", "--enable_baching"], /USAGE: unknown option '--enable_baching' \(Did you mean --enable_batching\?\)/],
     [["serve", "--log_format", "xml"], /USAGE: option '--log_format <format>' argument 'xml' is invalid/],
     [["serve", "--port", "http"], /CONFIG_INVALID: --port=http must be a port number/],
@@ -47,7 +49,7 @@ describe("wrong use ends with status 2 and one line that says why", () => {
     [["publish", "--model", "a"], /USAGE: Name the folder of the version's files/],
     [["publish", "here"], /USAGE: --model NAME is missing/],
     [["publish", "here", "--model", "a", "--version", "1", "--prepare", "f"], /USAGE: --prepare is for --to/],
-    [["publish", "here", "--to", "http:\/\/localhost:1", "--signed", "f"], /USAGE: --signed FILE goes with --to URL, and without a folder/],
+    [["publish", "here", "--to", "http://localhost:1", "--signed", "f"], /USAGE: --signed FILE goes with --to URL, and without a folder/],
     [["publish", "here", "--model", "a/b", "--version", "1"], /NAME_INVALID: "a\/b" is not a model name/],
     [["publish", "here", "--model", "a"], /USAGE: here is no number, so --version must say which version this is/],
     [["publish", "1", "--model", "a", "--version", "0"], /USAGE: --version 0 is not a version/],
