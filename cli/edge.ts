@@ -50,6 +50,7 @@ export function edgeCommand(io: Io): Command {
           pollSeconds: flags.poll_wait_seconds === undefined ? undefined : numberFlag("poll_wait_seconds", flags.poll_wait_seconds, { least: 0.1, most: 7 * 86_400 }),
           timeoutMs: config.timeoutMs,
           cors: config.cors,
+          dialect: config.dialect,
           metricsPath: config.metricsPath,
           batching: config.batching,
           ...warmUpOptions(config.warmup),

@@ -1,5 +1,6 @@
 import type { ModelsWanted, ModelState, StoredModel } from "../protocol/messages.ts";
 import type { ModelName } from "../protocol/names.ts";
+import type { RestDialect } from "../protocol/rest/index.ts";
 import type { VersionStatus } from "../protocol/states.ts";
 import type { TransitionPolicy } from "./activate/index.ts";
 import type { Ports, RuntimeEvent, WithSignal } from "./ports.ts";
@@ -30,6 +31,8 @@ export interface RuntimeOptions {
   readonly timeoutMs?: number | undefined;
   /** Let pages of other origins call the REST API. Default false. */
   readonly cors?: boolean | undefined;
+  /** Where the REST API leaves TensorFlow Serving's behind. Default: nowhere. */
+  readonly dialect?: RestDialect | undefined;
   readonly metrics?: RequestMetrics | undefined;
   /** Puts requests together (`createBatching`). Default: one inference for each. */
   readonly batching?: Batching | undefined;

@@ -90,7 +90,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     onFailed: (model, wanted, error) => void device.keeper(model)?.failed(wanted, error).catch(problem),
   });
   const batching = options.batching?.(clock);
-  const rest = createRestCore({ manager, clock, timeoutMs: options.timeoutMs, cors: options.cors, metrics: options.metrics, prepareImage: ports.prepareImage, batching });
+  const rest = createRestCore({ manager, clock, timeoutMs: options.timeoutMs, cors: options.cors, ...options.dialect, metrics: options.metrics, prepareImage: ports.prepareImage, batching });
   const poller = new Poller({ clock, random, cycle, pollSeconds });
   const improver = createImprover({ manager, loader, remember, closing: poller.signal });
   const device = new DeviceModels(options.models ?? "all", {

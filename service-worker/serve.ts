@@ -2,12 +2,13 @@ import type { BatchingParameters } from "../protocol/batching.ts";
 import type { Backend } from "../protocol/manifest.ts";
 import type { Fallback } from "../protocol/messages.ts";
 import { modelName } from "../protocol/names.ts";
+import type { RestDialect } from "../protocol/rest/index.ts";
 import { createBatching } from "../runtime/index.ts";
 import { startWorker } from "./worker.ts";
 
 declare const self: ServiceWorkerGlobalScope;
 
-export interface ServeOptions {
+export interface ServeOptions extends RestDialect {
   /** The sync server's base URL. Default: what pages say when they connect. */
   readonly server?: string | URL | undefined;
   /** Which models to hold; pages may add others when they connect. Default: what they say. */
@@ -33,7 +34,7 @@ export interface ServeOptions {
  * while the script is first evaluated.
  * @throws NAME_INVALID, CONFIG_INVALID (`batching`); TypeError for a `server` that is no URL
  */
-export function serve({ server, models, root, backends, fallback, batching, staticRoutes = "none" }: ServeOptions = {}): void {
+export function serve({ server, models, root, backends, fallback, batching, strictJson, extendedDtypes, staticRoutes = "none" }: ServeOptions = {}): void {
   startWorker(self, {
     given: {
       server: server === undefined ? undefined : new URL(server, self.location.href).href,
@@ -43,6 +44,7 @@ export function serve({ server, models, root, backends, fallback, batching, stat
     },
     root,
     batching: batching && createBatching(batching),
+    dialect: { strictJson, extendedDtypes },
     routes: staticRoutes === "network" ? "network" : undefined,
   });
 }

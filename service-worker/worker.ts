@@ -8,6 +8,7 @@ import { newsChannelName } from "../browser/news.ts";
 import { runtimeFiles } from "../browser/runtime-files.ts";
 import { browserBackends } from "../engine/browser-backends.ts";
 import { createInProcessEngineHost } from "../engine/in-process-host.ts";
+import type { RestDialect } from "../protocol/rest/index.ts";
 import type { Batching } from "../runtime/index.ts";
 import { lendFromPages } from "./lend-from-pages.ts";
 import { createPlacedEngineHost } from "./placed-engine-host.ts";
@@ -19,6 +20,7 @@ export interface WorkerOptions {
   readonly given?: GivenOptions | undefined;
   readonly root?: Uint8Array<ArrayBuffer> | undefined;
   readonly batching?: Batching | undefined;
+  readonly dialect?: RestDialect | undefined;
   /** How the browser gets what no model answers, without asking this worker first; undefined where other code listens for fetches too. */
   readonly routes?: SiteSource | undefined;
   /** Only in the prebuilt worker. */
@@ -29,7 +31,7 @@ export interface WorkerOptions {
  * Hosts the runtime in a service worker. Everything is registered at once, as service workers must; nothing is opened before
  * an event needs it, because a new worker must not write while the one before it lives.
  */
-export function startWorker(self: ServiceWorkerGlobalScope, { given, root, batching, routes, site }: WorkerOptions): void {
+export function startWorker(self: ServiceWorkerGlobalScope, { given, root, batching, dialect, routes, site }: WorkerOptions): void {
   const scope = new URL(self.registration.scope).pathname;
   const fetchPort = (url: string, init?: RequestInit): Promise<Response> => fetch(url, init);
   const channel = new BroadcastChannel(newsChannelName(scope));
@@ -43,6 +45,7 @@ export function startWorker(self: ServiceWorkerGlobalScope, { given, root, batch
     given,
     root,
     batching,
+    dialect,
     tell: (news) => channel.postMessage(news),
     engine: ({ server, backends, report }) => {
       const files = runtimeFiles({ server, cacheName: `ashore-runtime:${scope}`, digests: WASM_DIGESTS, fetch: fetchPort, report });

@@ -11,7 +11,7 @@ export interface EmbeddedOptions {
   /** The server's address, which messages name. */
   readonly server: string;
   readonly app: App;
-  readonly answers: Pick<AnswerConfig, "timeoutMs" | "batching" | "warmup">;
+  readonly answers: Pick<AnswerConfig, "timeoutMs" | "dialect" | "batching" | "warmup">;
   readonly log: Log;
   /** Another process took the folder: stop. */
   readonly onLost: (error: AshoreError) => void;
@@ -29,6 +29,7 @@ export function createEmbeddedRuntime({ dataDir, server, app, answers, log, onLo
     blobsDir: join(dataDir, "blobs"),
     fetch: (url, init) => app.fetch(new Request(url, init)),
     timeoutMs: answers.timeoutMs,
+    dialect: answers.dialect,
     ...warmUpOptions(answers.warmup),
     batching: answers.batching && createBatching(answers.batching, createBatchingMetrics(app.metrics)),
     metrics: createRequestMetrics(app.metrics),

@@ -57,6 +57,7 @@ export function answersOf(values: SettingValues, { monitoring, batching }: Named
   return {
     timeoutMs: values.rest_api_timeout_in_ms ?? DEFAULTS.timeoutMs,
     cors: values.rest_api_enable_cors_support ?? DEFAULTS.cors,
+    dialect: { strictJson: values.strict_json ?? false, extendedDtypes: values.extended_dtypes ?? false },
     metricsPath: monitoring === "off" ? null : (monitoring?.path ?? DEFAULTS.metricsPath),
     batching: isBatching ? (batching ?? DEFAULT_BATCHING) : undefined,
     warmup: {

@@ -2,6 +2,7 @@ import { DEFAULT_METRICS_PATH } from "../../edge/metrics/metrics-answer.ts";
 import type { BatchingParameters } from "../../protocol/batching.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { modelName, type ModelName, type Version } from "../../protocol/names.ts";
+import type { RestDialect } from "../../protocol/rest/index.ts";
 import type { VersionPolicy } from "../../protocol/serving-config.ts";
 
 /** One model to watch: TensorFlow Serving's `ModelConfig`. */
@@ -35,6 +36,8 @@ export interface AnswerConfig {
   readonly timeoutMs: number;
   /** Whether pages of other origins may call `/v1`. */
   readonly cors: boolean;
+  /** Where the REST API leaves TensorFlow Serving's behind. */
+  readonly dialect: RestDialect;
   /** Where Prometheus finds metrics; null for nowhere. */
   readonly metricsPath: string | null;
   /** Undefined computes each request by itself. */

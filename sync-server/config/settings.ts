@@ -22,6 +22,8 @@ function setting<Schema extends v.GenericSchema<unknown, unknown>>(kind: Setting
 export const ANSWER_SETTINGS = {
   rest_api_timeout_in_ms: setting("number", millisecondsSchema, "<ms>", "how long a request may take; 0 or less for no bound (default: 30000)"),
   rest_api_enable_cors_support: setting("boolean", booleanSchema, "[boolean]", "let pages of other origins call /v1 (default: false)"),
+  strict_json: setting("boolean", booleanSchema, "[boolean]", "answer JSON by the RFC where TensorFlow Serving does not: NaN, infinities, bytes, empty refusals (default: false)"),
+  extended_dtypes: setting("boolean", booleanSchema, "[boolean]", "take and answer half, bfloat16 and uint16 tensors (default: false)"),
   monitoring_config_file: setting("path", pathSchema, "<file>", "where Prometheus finds metrics, as text proto (default: /monitoring/prometheus/metrics)"),
   enable_batching: setting("boolean", booleanSchema, "[boolean]", "compute requests that wait together (default: false)"),
   batching_parameters_file: setting("path", pathSchema, "<file>", "how to put batches together, as text proto; with --enable_batching"),

@@ -37,6 +37,7 @@ describe("flags", () => {
       savedModelTags: ["serve"],
       timeoutMs: 30_000,
       cors: false,
+      dialect: { strictJson: false, extendedDtypes: false },
       metricsPath: "/monitoring/prometheus/metrics",
       warmup: { enabled: true, iterations: 1 },
     });
@@ -79,6 +80,11 @@ describe("flags", () => {
     [true, true], ["true", true], ["1", true], ["false", false], ["0", false],
   ])("a flag that is on or off: %j is %j", async (written, is) => {
     expect((await config({ rest_api_enable_cors_support: written })).config.cors).toBe(is);
+  });
+
+  test("where the REST API leaves TensorFlow Serving's behind: nowhere, or as it is told", async () => {
+    expect((await config({})).config.dialect).toEqual({ strictJson: false, extendedDtypes: false });
+    expect((await config({ strict_json: true, extended_dtypes: "1" })).config.dialect).toEqual({ strictJson: true, extendedDtypes: true });
   });
 
   test.each([
