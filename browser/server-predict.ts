@@ -1,7 +1,10 @@
 import * as v from "valibot";
+import type { NamedClasses } from "../protocol/classes.ts";
+import { hexOf } from "../protocol/digest.ts";
 import { dtypeOfProto } from "../protocol/dtype.ts";
 import { asAshoreError, AshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { parseManifest } from "../protocol/manifest.ts";
 import type { PredictValue } from "../protocol/messages.ts";
 import { isVersion } from "../protocol/names.ts";
 import { parseRequestBody, type SignatureInputs } from "../protocol/rest/index.ts";
@@ -9,6 +12,8 @@ import { readNamedInputs } from "../protocol/rest/read-predict.ts";
 import { writePredictRequest } from "../protocol/rest/write-request.ts";
 import type { PredictRequest } from "../runtime/index.ts";
 import type { WithSignal } from "../runtime/ports.ts";
+import { namedClasses } from "../runtime/activate/named-classes.ts";
+import { bestClasses } from "../runtime/predict/best-classes.ts";
 import { readBody } from "../runtime/predict/request-body.ts";
 
 export interface ServerOptions {
@@ -30,12 +35,14 @@ const metadataSchema = v.object({
 
 /**
  * Has the server answer in this device's place, over TensorFlow Serving's REST API: first what the outputs' dtypes are, which
- * an answer in JSON does not say, then the answer of that same version.
+ * an answer in JSON does not say, then the answer of that same version, and beside it what its classes are called.
  * @throws UNAVAILABLE where the server has none either, or cannot be asked, saying what both said; INVALID_ARGUMENT, NOT_FOUND as the server
  */
 export async function predictAtServer(request: PredictRequest, { server, instead, encodeInput }: ServerOptions, { signal }: WithSignal = {}): Promise<PredictValue> {
   const body = await bodyOf(request, { instead, encodeInput });
-  const model = `${server.replace(/\/+$/, "")}/v1/models/${encodeURIComponent(request.model)}`;
+  const base = server.replace(/\/+$/, "");
+  const name = encodeURIComponent(request.model);
+  const model = `${base}/v1/models/${name}`;
   const patience = AbortSignal.timeout(LIMITS.requestTimeoutMs);
   const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
   try {
@@ -46,11 +53,22 @@ export async function predictAtServer(request: PredictRequest, { server, instead
     const signature = metadata.output.metadata.signature_def.signature_def[request.signatureDef ?? "serving_default"];
     if (signature === undefined) throw new AshoreError("INVALID_ARGUMENT", `it has no signature def ${request.signatureDef ?? "serving_default"}`);
     const outputs: SignatureInputs = Object.fromEntries(Object.entries(signature.outputs).map(([key, { dtype }]) => [key, { dtype: dtypeOfProto(dtype) ?? "float32" }]));
-    const answer = await ask(`${model}/versions/${version}:predict`, { method: "POST", body }, either);
-    return { outputs: readNamedInputs(parseRequestBody(answer), outputs, "outputs").tensors, version, backend: undefined, servedBy: "server" };
+    const [answer, classes] = await Promise.all([ask(`${model}/versions/${version}:predict`, { method: "POST", body }, either), classesAt(base, `/manifests/${name}/versions/${version}`, either)]);
+    const { tensors } = readNamedInputs(parseRequestBody(answer), outputs, "outputs");
+    return { outputs: tensors, classes: bestClasses({ classes }, tensors, request.topK), version, backend: undefined, servedBy: "server" };
   } catch (thrown) {
     const { code, message } = asAshoreError(thrown, "UNAVAILABLE");
     throw new AshoreError(code, `${instead.message} And the server ${server} does not answer in its place: ${message}.`, { cause: thrown });
+  }
+}
+
+/** What the server calls its classes, believed as its answer is; undefined where it does not say. */
+async function classesAt(base: string, path: string, signal: AbortSignal): Promise<NamedClasses | undefined> {
+  try {
+    const manifest = parseManifest(await ask(base + path, {}, signal));
+    return await namedClasses(manifest, ({ digest }) => ask(`${base}/blobs/sha256/${hexOf(digest)}`, {}, signal), { signal });
+  } catch {
+    return undefined;
   }
 }
 
