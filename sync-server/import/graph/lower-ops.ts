@@ -1,4 +1,4 @@
-import { boolAttr, boolOf, floatOf, intOf, textAttr, textOf, typeAttr, intsOf, intsAttr, type Attrs } from "./attrs.ts";
+import { boolAttr, boolOf, floatOf, intOf, intAttr, textAttr, textOf, typeAttr, typeOf, intsOf, intsAttr, type Attrs } from "./attrs.ts";
 import type { Graph } from "./graph.ts";
 import { lowerEinsum } from "./lower-einsum.ts";
 import { lowerLogicalXor, lowerMatrixBandPart, lowerMatrixDiag, throughIntegers } from "./lower-masks.ts";
@@ -39,6 +39,30 @@ const shapeN: Rule = ({ inputs, attrs }, { add, become }) => {
 const truncatingMod: Rule = ({ inputs, attrs }, { add, become }) => {
   const [a = "", b = ""] = inputs;
   become("Mul", [add("Sign", [a], attrs), add("FloorMod", [add("Abs", [a], attrs), add("Abs", [b], attrs)], attrs)], attrs);
+  return true;
+};
+
+/** Whole quotients towards zero; TF.js rounds them down. */
+const truncatingDiv: Rule = ({ op, inputs, attrs }, { add, become }) => {
+  if (op === "Div" && typeOf(attrs, "T")?.startsWith("DT_INT") !== true) return false;
+  const [a = "", b = ""] = inputs;
+  const sign = add("Mul", [add("Sign", [a], attrs), add("Sign", [b], attrs)], attrs);
+  become("Mul", [sign, add("FloorDiv", [add("Abs", [a], attrs), add("Abs", [b], attrs)], attrs)], attrs);
+  return true;
+};
+
+/** TF1's choice by a vector chooses whole rows; TF.js would hold the vector to the last axis. Axes of one put it to the first. */
+const selectRows: Rule = (node, write) => {
+  const { add, constant } = write;
+  const [condition = "", yes = "", ...rest] = node.inputs;
+  const shapeOf = (tensor: string): string => add("Shape", [tensor], { out_type: typeAttr("DT_INT32") });
+  const sizes = shapeOf(condition);
+  const missing = add("Sub", [add("Size", [shapeOf(yes)], INT), add("Size", [sizes], INT)], INT);
+  const ones = add("Fill", [add("Reshape", [missing, constant(ints([1]))], INT), constant(scalar(1))], INT);
+  const wide = add("ConcatV2", [sizes, ones, constant(scalar(0))], { ...INT, N: intAttr(2), Tidx: typeAttr("DT_INT32") });
+  node.op = "SelectV2";
+  node.inputs = [add("Reshape", [condition, wide], { T: typeAttr("DT_BOOL") }), yes, ...rest];
+  throughIntegers(node, write);
   return true;
 };
 
@@ -102,6 +126,35 @@ const fakeQuant: Rule = ({ op, inputs, attrs }, { add, constant, constantOf, bec
   return true;
 };
 
+/** TF.js's wasm kernel writes integers, whatever the dtype: into floats as their bits, and past the end of bools. */
+const oneHot: Rule = ({ op, inputs, attrs }, { add, constant, constantOf, become }) => {
+  const type = attrs["T"]?.type ?? "DT_FLOAT";
+  if (type !== "DT_FLOAT" && type !== "DT_BOOL" && type !== "DT_DOUBLE" && type !== "DT_HALF" && type !== "DT_BFLOAT16") return false;
+  const [indices = "", depth = "", on = "", off = ""] = inputs;
+  const marks = add(op, [indices, depth, constant(scalar(1)), constant(scalar(0))], { ...attrs, ...INT });
+  if (type === "DT_BOOL") {
+    const isOn = add("Cast", [marks], { SrcT: typeAttr("DT_INT32"), DstT: typeAttr("DT_BOOL") });
+    become("LogicalOr", [add("LogicalAnd", [isOn, on]), add("LogicalAnd", [add("LogicalNot", [isOn]), off])]);
+    return true;
+  }
+  const cast = { SrcT: typeAttr("DT_INT32"), DstT: typeAttr(type) };
+  const [high, low] = [on, off].map((input) => constantOf(input));
+  if (high !== undefined && low !== undefined && toNumbers(high)[0] === 1 && toNumbers(low)[0] === 0) {
+    become("Cast", [marks], cast);
+    return true;
+  }
+  const T = { T: typeAttr(type) };
+  become("AddV2", [add("Mul", [add("Cast", [marks], cast), add("Sub", [on, off], T)], T), off], T);
+  return true;
+};
+
+/** TF.js's cpu kernel writes into the tensor that it is given, a weight or another's input: it gets one of its own. */
+const scatterIntoCopy: Rule = ({ op, inputs, attrs }, { add, become }) => {
+  const [tensor = "", indices = "", updates = ""] = inputs;
+  become(op, [add("Maximum", [tensor, tensor], attrs), indices, updates], attrs);
+  return true;
+};
+
 const softsign: Rule = ({ inputs, attrs }, { add, constant, become }) => {
   const [x = ""] = inputs;
   become("RealDiv", [x, add("AddV2", [add("Abs", [x], attrs), constant(scalar(1, "float32"))], attrs)], attrs);
@@ -149,6 +202,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   MatrixDiagV3: lowerMatrixDiag,
   Einsum: lowerEinsum,
   LogicalXor: lowerLogicalXor,
+  OneHot: oneHot,
+  TensorScatterUpdate: scatterIntoCopy,
   Bucketize: lowerBucketize,
   SegmentSum: lowerSegmentSum,
   UnsortedSegmentSum: lowerSegmentSum,
@@ -178,6 +233,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   ShapeN: shapeN,
   Mod: truncatingMod,
   TruncateMod: truncatingMod,
+  Div: truncatingDiv,
+  TruncateDiv: truncatingDiv,
   NonMaxSuppressionV4: paddedNonMaxSuppression,
   NonMaxSuppressionV5: paddedNonMaxSuppression,
   FakeQuantWithMinMaxArgs: fakeQuant,
@@ -197,7 +254,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   Reverse: throughIntegers,
   ReverseV2: throughIntegers,
   StridedSlice: throughIntegers,
-  Select: throughIntegers,
+  Select: selectRows,
   SelectV2: throughIntegers,
 };
 

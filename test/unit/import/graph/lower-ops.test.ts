@@ -26,8 +26,9 @@ const band = (lower: number, upper: number, T: Proto = F) => (graph: GraphWriter
 const einsum = (equation: string) => (graph: GraphWriter, inputs: readonly string[]): string => graph.op("Einsum", inputs, { ...F, N: attr.int(inputs.length), equation: attr.text(equation) });
 
 const boxes = float([3, 4], [0, 0, 1, 1, 0, 0, 1, 1.01, 5, 5, 6, 6]);
-const suppression = (op: string, count: number, pad: boolean) => (graph: GraphWriter, [box = "", score = ""]: readonly string[]): Readonly<Record<string, readonly [string, DType]>> => {
-  const numbers = [graph.constant(int([], [count])), ...[0.5, 0, ...(op === "NonMaxSuppressionV5" ? [0] : [])].map((x) => graph.constant(float([], [x])))];
+const oneHot = (dtype: DType, on: number, off: number) => (graph: GraphWriter, [i = ""]: readonly string[]): string => graph.op("OneHot", [i, graph.constant(int([], [2])), graph.constant(float([], [on])), graph.constant(float([], [off]))], { T: attr.type(dtype), TI: attr.type("int32"), axis: attr.int(-1) });
+const suppression = (op: string, count: number, pad: boolean, sigma = 0) => (graph: GraphWriter, [box = "", score = ""]: readonly string[]): Readonly<Record<string, readonly [string, DType]>> => {
+  const numbers = [graph.constant(int([], [count])), ...[0.5, 0, ...(op === "NonMaxSuppressionV5" ? [sigma] : [])].map((x) => graph.constant(float([], [x])))];
   const node = graph.op(op, [box, score, ...numbers], { ...F, T_threshold: attr.type("float32"), pad_to_max_output_size: attr.bool(pad) });
   return op === "NonMaxSuppressionV5"
     ? { indices: [node, "int32"], scores: [graph.output(node, 1), "float32"], valid: [graph.output(node, 2), "int32"] }
@@ -59,6 +60,10 @@ const CASES: readonly Case[] = [
   },
   { what: "SelectV2 of bools", inputs: { c: bools([2], [1, 0]), a: bools([2], [0, 0]), b: bools([2], [1, 1]) }, body: (graph, inputs) => [graph.op("SelectV2", inputs, B), "bool"], shape: [2], values: [0, 1] },
   { what: "Mod of negatives", inputs: { a: int([2], [-7, 7]), b: int([2], [3, -3]) }, body: (graph, inputs) => [graph.op("Mod", inputs, I), "int32"], shape: [2], values: [-1, 1] },
+  { what: "whole quotients of negatives", inputs: { a: int([2], [-7, 7]), b: int([2], [2, -2]) }, body: (graph, inputs) => [graph.op("Div", inputs, I), "int32"], shape: [2], values: [-3, -3] },
+  { what: "Select by a vector: rows", inputs: { c: bools([2], [1, 0]), a: float([2, 2], [1, 2, 3, 4]), b: float([2, 2], [5, 6, 7, 8]) }, body: (graph, inputs) => graph.op("Select", inputs, F), shape: [2, 2], values: [1, 2, 7, 8] },
+  { what: "Select element by element", inputs: { c: bools([2, 2], [1, 0, 0, 1]), a: float([2, 2], [1, 2, 3, 4]), b: float([2, 2], [5, 6, 7, 8]) }, body: (graph, inputs) => graph.op("Select", inputs, F), shape: [2, 2], values: [1, 6, 7, 4] },
+  { what: "Select of bools by a scalar", inputs: { c: bools([], [0]), a: bools([2], [1, 1]), b: bools([2], [0, 1]) }, body: (graph, inputs) => [graph.op("Select", inputs, B), "bool"], shape: [2], values: [0, 1] },
   {
     what: "ShapeN, as integers", inputs: { a: float([2, 3], [1, 2, 3, 4, 5, 6]), b: float([1], [0]) },
     body: (graph, inputs) => { const node = graph.op("ShapeN", inputs, { ...F, N: attr.int(2) }); return { a: [node, "int32"], b: [graph.output(node, 1), "int32"] }; },
@@ -80,6 +85,30 @@ const CASES: readonly Case[] = [
   { what: "NonMaxSuppressionV4 padded beyond the boxes", inputs: { boxes, scores: float([3], [0.9, 0.8, 0.7]) }, body: suppression("NonMaxSuppressionV4", 5, true), all: { indices: [[5], [0, 2, 0, 0, 0]], valid: [[], [2]] } },
   { what: "NonMaxSuppressionV4 without padding", inputs: { boxes, scores: float([3], [0.9, 0.8, 0.7]) }, body: suppression("NonMaxSuppressionV4", 5, false), all: { indices: [[2], [0, 2]], valid: [[], [2]] } },
   { what: "NonMaxSuppressionV5 padded", inputs: { boxes, scores: float([3], [0.9, 0.8, 0.7]) }, body: suppression("NonMaxSuppressionV5", 4, true), all: { indices: [[4], [0, 2, 0, 0]], scores: [[4], [near(0.9), near(0.7), 0, 0]], valid: [[], [2]] } },
+  { what: "NonMaxSuppressionV5, soft: overlaps lower scores, and leave nothing out", inputs: { boxes, scores: float([3], [0.9, 0.8, 0.7]) }, body: suppression("NonMaxSuppressionV5", 3, false, 0.5), all: { indices: [[3], [0, 2, 1]], scores: [[3], [near(0.9), near(0.7), expect.closeTo(0.8 * Math.exp(-((1 / 1.01) ** 2)), 3)]], valid: [[], [3]] } },
+  { what: "OneHot of floats", inputs: { i: int([3], [1, 0, 5]) }, body: oneHot("float32", 1, 0), shape: [3, 2], values: [0, 1, 1, 0, 0, 0] },
+  { what: "OneHot with values of its own", inputs: { i: int([2], [1, 0]) }, body: oneHot("float32", 0.75, -0.5), shape: [2, 2], values: [-0.5, 0.75, 0.75, -0.5] },
+  { what: "OneHot of bools", inputs: { i: int([2], [1, 0]) }, body: (graph, [i = ""]) => [graph.op("OneHot", [i, graph.constant(int([], [2])), graph.constant(bools([], [1])), graph.constant(bools([], [0]))], { T: attr.type("bool"), TI: attr.type("int32"), axis: attr.int(-1) }), "bool"], shape: [2, 2], values: [0, 1, 1, 0] },
+  {
+    what: "TensorScatterUpdate, which leaves its input alone", inputs: { x: float([3], [1, 2, 3]) },
+    body: (graph, [x = ""]) => ({ x: [graph.op("Identity", [x], F), "float32"], y: [graph.op("TensorScatterUpdate", [x, graph.constant(int([1, 1], [1])), graph.constant(float([1], [9]))], { ...F, Tindices: attr.type("int32") }), "float32"], z: [graph.op("Neg", [x], F), "float32"] }),
+    all: { x: [[3], [1, 2, 3]], y: [[3], [1, 9, 3]], z: [[3], [-1, -2, -3]] },
+  },
+  { what: "Bucketize", inputs: { x: float([4], [-1, 0, 0.5, 7]) }, body: (graph, [x = ""]) => [graph.op("Bucketize", [x], { ...F, boundaries: attr.floats([0, 1]) }), "int32"], shape: [4], values: [0, 1, 1, 2] },
+  { what: "UnsortedSegmentSum", inputs: { x: float([3, 2], [1, 2, 3, 4, 5, 6]), ids: int([3], [2, 0, 2]) }, body: (graph, [x = "", ids = ""]) => graph.op("UnsortedSegmentSum", [x, ids, graph.constant(int([], [3]))], { ...F, Tindices: attr.type("int32"), Tnumsegments: attr.type("int32") }), shape: [3, 2], values: [3, 4, 0, 0, 6, 8] },
+  { what: "SegmentSum", inputs: { x: float([3], [1, 2, 3]), ids: int([3], [0, 0, 1]) }, body: (graph, inputs) => graph.op("SegmentSum", inputs, { ...F, Tindices: attr.type("int32") }), shape: [2], values: [3, 3] },
+  {
+    what: "rows of two parts, put together again in their order", inputs: { ids: int([3], [3, 0, 2]) },
+    body: (graph, [ids = ""]) => {
+      const P = { ...I, num_partitions: attr.int(2) };
+      const part = graph.op("Cast", [graph.op("Greater", [ids, graph.constant(int([], [1]))], I)], { SrcT: attr.type("bool"), DstT: attr.type("int32") });
+      const places = graph.op("DynamicPartition", [graph.op("Range", [graph.constant(int([], [0])), graph.op("Size", [ids], { ...I, out_type: attr.type("int32") }), graph.constant(int([], [1]))], { Tidx: attr.type("int32") }), part], P);
+      const wanted = graph.op("DynamicPartition", [ids, part], P);
+      const rows = [0, 1].map((at) => graph.op("GatherV2", [graph.constant(float([4, 1], [10, 11, 12, 13])), graph.output(wanted, at), graph.constant(int([], [0]))], { Tparams: attr.type("float32"), Tindices: attr.type("int32"), Taxis: attr.type("int32") }));
+      return graph.op("ParallelDynamicStitch", [graph.output(places, 0), graph.output(places, 1), ...rows], { ...F, N: attr.int(2) });
+    },
+    shape: [3, 1], values: [13, 10, 12],
+  },
   {
     what: "FusedBatchNormV3 in training mode (its default)", inputs: { x: float([1, 1, 2, 1], [1, 3]) },
     body: (graph, [x = ""]) => graph.op("FusedBatchNormV3", [x, ...[2, 1, 9, 9].map((n) => graph.constant(float([1], [n])))], { ...F, U: attr.type("float32"), epsilon: attr.float(0) }), shape: [1, 1, 2, 1], values: [near(-1), near(3)],
@@ -149,6 +178,8 @@ describe("what cannot be rewritten is refused, never computed wrongly", () => {
     ["pooling with explicit paddings", unary("MaxPool", { ...F, ksize: attr.ints([1, 2, 2, 1]), strides: attr.ints([1, 1, 1, 1]), padding: attr.text("EXPLICIT"), explicit_paddings: attr.ints([0, 0, 1, 1, 1, 1, 0, 0]) }), /MaxPool .* explicit paddings/],
     ["a quantised range that is not constant", graphModel({ x: "float32", least: "float32", most: "float32" }, (graph, inputs) => ({ y: [graph.op("FakeQuantWithMinMaxVars", inputs, {}), "float32"] })), /range that is not constant/],
     ["OneHot along another axis", graphModel({ x: "int32" }, (graph, [x = ""]) => ({ y: [graph.op("OneHot", [x, graph.constant(int([], [3])), graph.constant(float([], [1])), graph.constant(float([], [0]))], { ...F, TI: attr.type("int32"), axis: attr.int(0) }), "float32"] })), /OneHot .* puts its new axis at 0/],
+    ["Einsum of a diagonal", graphModel({ x: "float32" }, (graph, [x = ""]) => ({ y: [graph.op("Einsum", [x], { ...F, N: attr.int(1), equation: attr.text("bii->b") }), "float32"] })), /Einsum .* has the equation bii->b/],
+    ["rows put where only a request says", graphModel({ i: "int32", x: "float32" }, (graph, [i = "", x = ""]) => ({ y: [graph.op("DynamicStitch", [i, x], { ...F, N: attr.int(1) }), "float32"] })), /DynamicStitch \(1 node/],
     ["strings of a request moved about", graphModel({ x: "string", i: "int32" }, (graph, [x = "", i = ""]) => ({ y: [graph.op("GatherV2", [x, i, graph.constant(int([], [0]))], { Tparams: attr.type("string"), Tindices: attr.type("int32"), Taxis: attr.type("int32") }), "string"] })), /GatherV2 .* strings that are not constant/],
     ["an integer beyond 32 bits", graphModel({ x: "int64" }, (graph, [x = ""]) => ({ y: [graph.op("AddV2", [x, graph.constant({ dtype: "int64", shape: [], data: BigInt64Array.of(5_000_000_000n) }, { name: "far" })], { T: attr.type("int64") }), "int64"] })), /the constant far of type int64 holds 5000000000/],
   ] as const)("%s", async (_what, model, message) => {
