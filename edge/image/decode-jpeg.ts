@@ -30,7 +30,8 @@ function fullPlane(samples: Uint8Array, width: number, height: number, component
   const [own = [1, 1]] = [sampling[component]];
   const h = most(0) / own[0];
   const v = most(1) / own[1];
-  const isHalved = (h === 1 || h === 2) && (v === 1 || v === 2);
+  // As libjpeg, which repeats other ratios, and planes of two columns.
+  const isHalved = (h === 1 || (h === 2 && width > 4)) && (v === 1 || v === 2);
   const [stepX, stepY] = isHalved ? [h, v] : [1, 1];
   const narrow = Math.ceil(width / stepX);
   const plane = new Uint8Array(narrow * Math.ceil(height / stepY));
