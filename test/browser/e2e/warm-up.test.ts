@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { LIMITS } from "../../../protocol/limits.ts";
 import { act, openApp, prepare, type App } from "../../support/app.ts";
 import { writeLinearModel } from "../../support/make-model.ts";
@@ -16,24 +16,22 @@ async function write(folder: string, records: readonly Uint8Array[]): Promise<vo
   await writeFile(join(folder, "assets.extra/tf_serving_warmup_requests"), tfRecordFile(records));
 }
 
-let app: App;
-beforeAll(async () => {
-  app = await openApp({
-    small: (folder) => write(folder, [log(1), log(1, 2)]),
-    large: (folder) => write(folder, [log(...Array.from({ length: LIMITS.inlineWarmUpBytes }, (_, at) => at / 7))]),
-  });
-  expect(await act(app.page, "connect", { server: app.site.url, models: ["small", "large"] })).toMatchObject({ ok: { host: "service-worker" } });
-}, 60_000);
-afterAll(() => app?.close());
+let app: App | undefined;
+afterEach(() => app?.close());
 
-test.each(["small", "large"])("%s: before it is ready, and not again by a worker that comes after one that was stopped", async (model) => {
-  const { page, stopWorkers } = app;
-  const ready = await act(page, "ready", model);
-  expect(ready).toMatchObject({ ok: { phases: ["download", "load", "self-test", "warm-up"] } });
+test.each<[string, Uint8Array[]]>([
+  ["in the manifest", [log(1), log(1, 2)]],
+  ["in an asset", [log(...Array.from({ length: LIMITS.inlineWarmUpBytes }, (_, at) => at / 7))]],
+])("records %s: before the model is ready, and not again by a worker that comes after one that was stopped", async (_, records) => {
+  app = await openApp({ line: (folder) => write(folder, records) });
+  const { page, site, stopWorkers } = app;
+  const connect = (): Promise<unknown> => act(page, "connect", { server: site.url, models: ["line"] });
+  expect(await connect()).toMatchObject({ ok: { host: "service-worker" } });
+  expect(await act(page, "ready", "line")).toMatchObject({ ok: { phases: ["download", "load", "self-test", "warm-up"] } });
   await stopWorkers();
   await page.reload();
   await prepare(page);
-  await act(page, "connect", { server: app.site.url, models: ["small", "large"] });
-  expect(JSON.stringify(await act(page, "ready", model))).not.toContain("warm-up");
-  expect(await act(page, "predict", model, [1])).toMatchObject({ ok: { outputs: { y: [2.5] }, servedBy: "device" } });
+  await connect();
+  expect(JSON.stringify(await act(page, "ready", "line"))).not.toContain("warm-up");
+  expect(await act(page, "predict", "line", [1])).toMatchObject({ ok: { outputs: { y: [2.5] }, servedBy: "device" } });
 });
