@@ -109,8 +109,8 @@ export interface Model {
    */
   ready(options?: ReadyOptions): Promise<void>;
   /**
-   * One inference. Inputs by the signature def's keys, whole in their own shapes; they are not to be changed until it is answered,
-   * since a worker that was stopped meanwhile is asked again.
+   * One inference. Inputs by the signature def's keys, whole in their own shapes; those with a default may be left out. They are not
+   * to be changed until it is answered, since a worker that was stopped meanwhile is asked again.
    * @throws INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE (nothing is loaded yet, or too many wait), VERSION_BLOCKED, UNIMPLEMENTED,
    * ENGINE_CRASHED, PROTOCOL_MISMATCH, WORKER_FAILED, CANCELLED, DEADLINE_EXCEEDED
    */
