@@ -25,6 +25,7 @@ export const attr = {
   types: (dtypes: readonly GraphDType[]): Proto => ({ list: { type: dtypes.map(typeProto) } }),
   int: (i: number): Proto => ({ i }),
   ints: (i: readonly number[]): Proto => ({ list: { i } }),
+  floats: (f: readonly number[]): Proto => ({ list: { f } }),
   float: (f: number): Proto => ({ f }),
   bool: (b: boolean): Proto => ({ b }),
   text: (text: string): Proto => ({ s: Buffer.from(text) }),
