@@ -11,6 +11,8 @@ export interface BatchTask {
   /** That dimension; at least 1. */
   readonly rows: number;
   readonly fetches: readonly string[];
+  /** Some rows of a request that was split. */
+  readonly isPiece?: boolean | undefined;
 }
 
 /** A task from its entry to its answer. */

@@ -1,4 +1,4 @@
-import { asAshoreError, canonicalCode, type CanonicalCode } from "../../../protocol/errors.ts";
+import { asAshoreError, AshoreError, canonicalCode, type CanonicalCode } from "../../../protocol/errors.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
 import { isLoss } from "../../activate/index.ts";
 import type { RunOptions } from "../../ports.ts";
@@ -15,6 +15,9 @@ export interface BatcherPorts extends Omit<LinePorts, "onReady"> {
 
 /** Why an engine refuses whatever it is asked; any other reason may be that of one task among others. */
 const FOR_ALL: ReadonlySet<CanonicalCode> = new Set<CanonicalCode>(["UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED"]);
+
+/** Tells a request in pieces that the model takes it whole only. */
+const IN_PIECES = new AshoreError("UNIMPLEMENTED", "Outputs of this model have no batch dimension, so that no answer can be put together of those to a request's parts.");
 
 /**
  * The requests of one servable, computed in batches, one batch after the other: what waits when the engine is free goes next, so
@@ -40,8 +43,15 @@ export class Batcher {
   }
 
   /** What the task would get alone, each output by its name in the graph. @throws as {@link Line.enter} */
-  run(task: BatchTask, { signal }: RunOptions): Promise<NamedTensors> {
-    return this.#unbatchable.has(task.queue) ? this.#ports.compute(task.feeds, task.fetches, { signal }) : this.#line.enter(task, signal);
+  async run(task: BatchTask, { signal }: RunOptions): Promise<NamedTensors> {
+    if (!this.#unbatchable.has(task.queue)) {
+      try {
+        return await this.#line.enter(task, signal);
+      } catch (thrown) {
+        if (thrown !== IN_PIECES) throw thrown;
+      }
+    }
+    return await this.#ports.compute(task.feeds, task.fetches, { signal });
   }
 
   /** Takes batch after batch while there are any. Does not reject. */
@@ -57,9 +67,12 @@ export class Batcher {
     const open = tasks.filter(({ isOver }) => !isOver);
     const [first] = open;
     if (first === undefined) return;
-    if (open.length > 1 && this.#unbatchable.has(first.queue)) {
-      await Promise.all(open.map((task) => this.#answer([task])));
-      return;
+    if (this.#unbatchable.has(first.queue)) {
+      if (open.length > 1) {
+        await Promise.all(open.map((task) => this.#answer([task])));
+        return;
+      }
+      if (first.isPiece === true) return first.settle(IN_PIECES);
     }
     try {
       if (await this.#compute(first, open)) return;
@@ -90,7 +103,7 @@ export class Batcher {
     this.#ports.metrics?.ran(rows, size - rows);
     const answers = await this.#ports.compute(feeds, first.fetches, { signal: run.cancel });
     for (const task of tasks) task.run = undefined;
-    if (isAsAsked) {
+    if (isAsAsked && first.isPiece !== true) {
       first.settle(answers);
       return true;
     }

@@ -50,7 +50,7 @@ export class Line {
     signal?.addEventListener("abort", stop);
     try {
       let from = 0;
-      const pieces = shares.map(({ rows, batch }) => this.#join({ ...task, rows, feeds: sliceRows(task.feeds, from, (from += rows)) }, batch, whole, whole));
+      const pieces = shares.map(({ rows, batch }) => this.#join({ ...task, isPiece: true, rows, feeds: sliceRows(task.feeds, from, (from += rows)) }, batch, whole, whole));
       return joinRows(await Promise.all(pieces));
     } finally {
       signal?.removeEventListener("abort", stop);

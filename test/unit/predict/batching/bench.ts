@@ -86,7 +86,7 @@ export async function bench({ batching = {}, clock = nodeClock, rest, metrics, b
     before?.(one);
     const n = versions.get(model) ?? 0;
     const y = one.x.map((row) => 2 * row.reduce((sum, value) => sum + value, 0) + n);
-    const all: NamedTensors = { "y:0": vector(...y), "same:0": { ...x, data: x.data.slice() }, "count:0": vector(one.x.length) };
+    const all: NamedTensors = { "y:0": vector(...y), "same:0": { ...x, data: x.data.slice() }, "count:0": { dtype: "float32", shape: [], data: Float32Array.of(one.x.length) } };
     return Object.fromEntries(Object.entries(all).filter(([name]) => fetches.includes(name)));
   };
   const engine = fakeEngine({ compute });
