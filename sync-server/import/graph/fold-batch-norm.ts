@@ -3,7 +3,7 @@ import { floats, type FloatValue } from "./fold-value.ts";
 import { linearOf, perChannel, withParts, type Linear } from "./fuse-linear.ts";
 import type { GraphNode } from "./graph.ts";
 import type { Body } from "./optimise-body.ts";
-import { count } from "./optimise-stage.ts";
+import { count, type Tally } from "./optimise-stage.ts";
 
 const BATCH_NORM = /^FusedBatchNorm(V2|V3)?$/;
 
@@ -20,7 +20,8 @@ interface Affine {
  * or, as Keras 3 writes it, in several, of which constant folding has left one multiplication. Weights that are quantised stay
  * as they are, and so do those that another node needs unscaled: neither may grow the download.
  */
-export function foldBatchNorms(body: Body, tally: Map<string, number>): void {
+export function foldBatchNorms(body: Body): Tally {
+  const tally = new Map<string, number>();
   for (const node of body.nodes()) {
     const affine = affineOf(node, body);
     const group = affine === undefined ? undefined : groupOf(affine, body);
@@ -31,6 +32,7 @@ export function foldBatchNorms(body: Body, tally: Map<string, number>): void {
     for (const one of group) apply(one, name, body);
     count(tally, BATCH_NORM.test(op) ? `${op} into weights` : `scaled by ${op}`, group.length);
   }
+  return tally;
 }
 
 function affineOf(node: GraphNode, body: Body): Affine | undefined {

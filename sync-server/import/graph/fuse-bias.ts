@@ -3,17 +3,19 @@ import { floats } from "./fold-value.ts";
 import { isPerChannel, linearOf, perChannel, withParts, type Linear } from "./fuse-linear.ts";
 import type { GraphNode } from "./graph.ts";
 import type { Body } from "./optimise-body.ts";
-import { count } from "./optimise-stage.ts";
+import { count, type Tally } from "./optimise-stage.ts";
 
 /** A number for all channels becomes one for each where there are not more of them than this. */
 const SPREAD = 256;
 
 /** What is added to each channel of a convolution or matrix product becomes its bias, or part of the bias that it has. */
-export function fuseBiases(body: Body, tally: Map<string, number>): void {
+export function fuseBiases(body: Body): Tally {
+  const tally = new Map<string, number>();
   for (const node of body.nodes()) {
     const { op } = node;
     if (fuseBias(node, body)) count(tally, `${op} into bias`);
   }
+  return tally;
 }
 
 function fuseBias(node: GraphNode, body: Body): boolean {

@@ -216,6 +216,30 @@ export class Body {
   }
 }
 
+/** All nodes, each after those that it reads; where they go round in a circle, anywhere. */
+export function inputsFirst(body: Body): GraphNode[] {
+  const order: GraphNode[] = [];
+  const seen = new Set<GraphNode>();
+  const stack: { readonly node: GraphNode; next: number }[] = [];
+  for (const start of body.nodes()) {
+    if (!seen.has(start)) stack.push({ node: start, next: 0 });
+    seen.add(start);
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const input = body.node(top.node.inputs[top.next]);
+      if (top.next >= top.node.inputs.length) {
+        order.push(top.node);
+        stack.pop();
+        continue;
+      }
+      top.next += 1;
+      if (input === undefined || seen.has(input)) continue;
+      seen.add(input);
+      stack.push({ node: input, next: 0 });
+    }
+  }
+  return order;
+}
+
 const NOBODY: ReadonlySet<GraphNode> = new Set();
 const TYPES = { float32: "DT_FLOAT", int32: "DT_INT32", bool: "DT_BOOL", string: "DT_STRING", complex64: "DT_COMPLEX64" } as const;
 

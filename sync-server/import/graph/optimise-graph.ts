@@ -2,17 +2,18 @@ import { nodeOf } from "../graph-nodes.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { foldPads } from "./fold-pad.ts";
-import { foldReshapes } from "./fold-reshape.ts";
+import { foldShapes } from "./fold-shapes.ts";
 import { foldTransposed } from "./fold-transposed.ts";
 import { fuseActivations } from "./fuse-activation.ts";
 import { fuseBiases } from "./fuse-bias.ts";
+import { moveBeforeReshapes } from "./fuse-reshape.ts";
 import { fusePrelus } from "./fuse-prelu.ts";
 import type { Graph, StageReport } from "./graph.ts";
 import { nodeNamesOf } from "./node-names.ts";
 import { Body } from "./optimise-body.ts";
 import { dropNodes } from "./optimise-drop.ts";
 import { shareNodes } from "./optimise-share.ts";
-import type { Stage, Tally } from "./optimise-stage.ts";
+import { count, type Stage, type Tally } from "./optimise-stage.ts";
 import { keepReached, reach } from "./reach.ts";
 import { scopesOf } from "./rewrite.ts";
 import { countNodes } from "./stages.ts";
@@ -28,7 +29,7 @@ const STAGES: readonly Stage[] = [
   { name: "drop", run: dropNodes },
   { name: "share", run: shareNodes },
   { name: "fold constants", run: foldConstants },
-  { name: "fold shapes", run: foldReshapes },
+  { name: "fold shapes", run: foldShapesAndConstants },
   { name: "share", run: shareNodes },
   { name: "fold transposed weights", run: foldTransposed },
   { name: "fold padding", run: foldPads },
@@ -38,15 +39,23 @@ const STAGES: readonly Stage[] = [
   { name: "share", run: shareNodes },
 ];
 
+/** Of sizes that are known others can be computed. */
+function foldShapesAndConstants(body: Body): Tally {
+  return untilDone(body, [foldShapes, foldConstants]);
+}
+
 /** A bias may stand before a scale and after it. */
 function foldScalesAndBiases(body: Body): Tally {
-  const tally = new Map<string, number>();
-  for (let before = -1; sum(tally) > before; ) {
-    before = sum(tally);
-    fuseBiases(body, tally);
-    foldBatchNorms(body, tally);
+  return untilDone(body, [moveBeforeReshapes, fuseBiases, foldBatchNorms]);
+}
+
+function untilDone(body: Body, steps: readonly ((body: Body) => Tally)[]): Tally {
+  const total = new Map<string, number>();
+  for (let before = -1; sum(total) > before; ) {
+    before = sum(total);
+    for (const step of steps) for (const [what, times] of step(body)) count(total, what, times);
   }
-  return tally;
+  return total;
 }
 
 function sum(tally: Tally): number {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { categoriesOf } from "../../../engine/converter.ts";
 import type { Constant, GraphNode } from "./graph.ts";
-import type { Body } from "./optimise-body.ts";
+import { inputsFirst, type Body } from "./optimise-body.ts";
 import { count, type Tally } from "./optimise-stage.ts";
 
 /** The converter's categories of ops that give equal outputs for equal inputs, and do nothing else. */
@@ -62,28 +62,4 @@ function contentOf({ kind, tensor }: Constant): string {
   const content = JSON.stringify([dtype, shape, how, hash.digest("base64")]);
   contents.set(tensor, content);
   return content;
-}
-
-/** All nodes, each after those that it reads; where they go round in a circle, anywhere. */
-function inputsFirst(body: Body): GraphNode[] {
-  const order: GraphNode[] = [];
-  const seen = new Set<GraphNode>();
-  const stack: { readonly node: GraphNode; next: number }[] = [];
-  for (const start of body.nodes()) {
-    if (!seen.has(start)) stack.push({ node: start, next: 0 });
-    seen.add(start);
-    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const input = body.node(top.node.inputs[top.next]);
-      if (top.next >= top.node.inputs.length) {
-        order.push(top.node);
-        stack.pop();
-        continue;
-      }
-      top.next += 1;
-      if (input === undefined || seen.has(input)) continue;
-      seen.add(input);
-      stack.push({ node: input, next: 0 });
-    }
-  }
-  return order;
 }
