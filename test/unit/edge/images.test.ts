@@ -17,6 +17,7 @@ let client: ReturnType<typeof createRestClient>;
 let alone: Edge;
 
 const names = ["red", "green", "blue"];
+const MANY = Array.from({ length: 2000 }, (_, at) => `a class with number ${at}`);
 
 beforeAll(async () => {
   publishing = await startPublishing();
@@ -29,6 +30,8 @@ beforeAll(async () => {
   await publish("color", [-1, -1, -1, 3], { preprocess: { image: {} }, classes: { output: "scores", names } });
   await publish("gray", [1, 8, 8, 1], { preprocess: { image: { channels: "gray", fit: "pad", scale: 1 / 255 } }, classes: { output: "scores", names: ["dark", "light"] } });
   await publish("plain", [-1, 4, 6, 3]);
+  // More names than a manifest holds.
+  await publish("many", [-1, 2, 2, 2000], { classes: { output: "scores", names: MANY } });
   const server = testServer(publishing);
   folder = await mkdtemp(join(tmpdir(), "ashore-images-"));
   const options = { server: "http://server.test", port: 0, fetch: server.fetch, pollSeconds: 3600 };
@@ -142,4 +145,11 @@ test("the edge's own API takes bytes and pixels, and gives names", async () => {
   expect([outputs["pixels"]?.shape, Array.from((outputs["pixels"]?.data ?? []) as ArrayLike<number>).slice(0, 6)]).toEqual([[2, 1, 2, 3], [10, 20, 30, 40, 50, 60]]);
   expect(classes?.[1]).toEqual([{ name: "blue", score: 45 }, { name: "green", score: 35 }, { name: "red", score: 25 }]);
   await expect(runtime.predict({ model: "plain", inputs: { image: pixels } })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining("does not say how an image becomes it") });
+});
+
+test("names that are an asset are there once the version answers", async () => {
+  const data = new Float32Array(2 * 2 * 2000);
+  data[1234] = 4;
+  const { classes } = await edge.runtime.predict({ model: "many", inputs: { image: { dtype: "float32", shape: [1, 2, 2, 2000], data } }, topK: 1 });
+  expect(classes).toEqual([[{ name: MANY[1234], score: 1 }]]);
 });
