@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { digestOfHex } from "../../../protocol/digest.ts";
 import { modelName, version } from "../../../protocol/names.ts";
-import type { ServingConfig, TargetInfo } from "../../../protocol/serving-config.ts";
+import type { ServingConfig, TargetInfo, VersionPolicy } from "../../../protocol/serving-config.ts";
 import { desiredVersions, type ModelView } from "../../../runtime/activate/index.ts";
 import type { JournalModel } from "../../../runtime/ports.ts";
 
@@ -109,5 +109,7 @@ describe("what a device should fetch, load and keep", () => {
 
   test("a config that asks for nothing gets nothing", () => {
     expect(decide({ config: config([2], { policy: { specific: [] } }), metadataVersion: 2, record: record([2], [2, 1]) }).loaded).toEqual([]);
+    const says = (policy: VersionPolicy): boolean => desiredVersions({ config: config([2], { policy }), metadataVersion: 2, floor: 0, bucket: 0, published: published(2), record: record([]), unable: new Set(), unfit: new Set() }).nothing;
+    expect([says({ specific: [] }), says({ specific: [version(9)] }), says({ latest: 1 })]).toEqual([true, false, false]);
   });
 });

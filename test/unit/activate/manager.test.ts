@@ -406,6 +406,17 @@ describe("what a request gets", () => {
     expect(b.manager.labels(MODEL)).toEqual({ stable: 2 });
   });
 
+  test("what the publisher serves nothing of is not here, where what is still to come may be soon", async () => {
+    const b = await serving(1);
+    b.manager.setAspired(MODEL, desired([]));
+    await b.until("1 END");
+    expect(b.answered()).toBe("UNAVAILABLE");
+    b.manager.setAspired(MODEL, desired([], { nothing: true }));
+    expect(() => b.manager.acquire("m", {})).toThrow("Servable not found for request: Latest(m)");
+    b.manager.setAspired(MODEL, desired([2]));
+    expect(b.answered()).toBe("UNAVAILABLE");
+  });
+
   test("a blocked version is unloaded at once, and until another can answer requests are told so", async () => {
     const b = await serving(2);
     b.manager.setAspired(MODEL, desired([1], { blocked: new Set([wanted(2).digest]) }));

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { digest } from "../../../protocol/digest.ts";
 import { modelName, version, type Version } from "../../../protocol/names.ts";
 import type { TargetInfo } from "../../../protocol/serving-config.ts";
+import { retire } from "../../../sync-server/publish/policy.ts";
 import { addVersion, keepPresent, revertTo, servingConfigFor, type ServingRecord } from "../../../sync-server/publish/index.ts";
 
 const manifest = (n: number): TargetInfo => ({ sha256: n.toString(16).padStart(64, "0"), length: 100 + n });
@@ -77,5 +78,27 @@ describe("a revert", () => {
     const forward = revertTo(reverted, version(3), manifest(3));
     expect(served(forward)).toEqual([1, 2, 3]);
     expect(forward.reverted).toEqual([4]);
+  });
+});
+
+describe("a repository that is watched no more", () => {
+  const labelled = (record: ServingRecord): ServingRecord => ({ ...record, config: { ...record.config, labels: { stable: version(1), canary: version(2) } } });
+
+  test("takes its versions and their labels along; nothing else is a word to hold nothing", () => {
+    const after = retire(labelled(withVersions(1, 2)));
+    expect(after).toMatchObject({ config: { versions: [], policy: { specific: [] }, labels: {} }, fromRepository: [] });
+    expect(retire(after)).toBe(after);
+  });
+
+  test("leaves what was published by hand, under the policy that was", () => {
+    const after = retire(labelled(add(withVersions(2), 1, false)));
+    expect([served(after), after.config.policy, after.config.labels]).toEqual([[1], { latest: 1 }, { stable: 1 }]);
+    const byHand = add(empty, 1, false);
+    expect(retire(byHand)).toBe(byHand);
+  });
+
+  test("gives all of it back when it is watched again", () => {
+    const again = add(servingConfigFor(modelName("digits"), retire(withVersions(1)), { policy: { latest: 1 }, labels: { stable: version(1) } }), 1);
+    expect([served(again), again.config.policy, again.config.labels, again.fromRepository]).toEqual([[1], { latest: 1 }, { stable: 1 }, [1]]);
   });
 });
