@@ -39,3 +39,12 @@ test("a variable that nothing loads is an error that names it", async () => {
   model.signature("serving_default", { x: [x, "float32", null] }, { y: [graph.op("AddV2", [x, graph.op("ReadVariableOp", [lost], FLOAT)], F), "float32", null] });
   await expect(importWritten(model)).rejects.toMatchObject({ code: "MODEL_MALFORMED", message: expect.stringContaining('the variable "lost"') });
 });
+
+test.each(["cpu", "wasm"] as const)("a signature def without inputs answers what was saved, again and again (%s)", async (backend) => {
+  const model = new SavedModelWriter("tf1");
+  const value = float([], [4]);
+  const count = model.variable("count", value, "ref");
+  model.signature("read", {}, { y: [model.read(count, value, "ref"), "float32", []], itself: [count, "float32", []] });
+  const imported = await importWritten(model);
+  for (let times = 0; times < 2; times++) expect(await answersOf(imported, "read", {}, backend)).toEqual({ y: { shape: [], values: [4] }, itself: { shape: [], values: [4] } });
+});
