@@ -79,6 +79,16 @@ describe("an edge", () => {
     client.close();
   });
 
+  test("has its metrics where it is told, or nowhere", async () => {
+    const moved = createRestClient((await edgeIn("moved", { metricsPath: "/v1/metrics", ports: { engine: inProcess() } })).url);
+    expect((await moved.get("/v1/metrics")).body).toMatch(/^process_cpu_seconds_total /m);
+    expect(await moved.get("/monitoring/prometheus/metrics")).toMatchObject({ status: 404, headers: { "content-type": "text/html" } });
+    moved.close();
+    const none = createRestClient((await edgeIn("none", { metricsPath: null, ports: { engine: inProcess() } })).url);
+    expect((await none.get("/monitoring/prometheus/metrics")).status).toBe(404);
+    none.close();
+  });
+
   test("with nothing held is alive and not ready", async () => {
     server.online = false;
     const edge = await edgeIn("empty", { ports: { engine: inProcess() } });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { nodeClock } from "../../../edge/node-clock.ts";
 import { digestOfHex } from "../../../protocol/digest.ts";
+import { asAshoreError } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import type { Manifest, SignatureDef } from "../../../protocol/manifest.ts";
 import { modelName, version } from "../../../protocol/names.ts";
@@ -217,6 +218,22 @@ describe("time and cancelling", () => {
     const waiting = b.handle({ method: "POST", target: "/v1/models/m:predict", body: () => new TextEncoder().encode('{"instances":[1]}') }, { signal: gone.signal });
     gone.abort();
     expect((await waiting).status).toBe(499);
+  });
+
+  test("so is one of the platform's requests that is aborted, and its run is ended", async () => {
+    let reason: unknown;
+    const batching: RestCoreOptions["batching"] = (_servable, _signature, _feeds, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener("abort", () => {
+          reason = asAshoreError(signal.reason);
+          reject(asAshoreError(signal.reason));
+        });
+        gone.abort();
+      });
+    const b = await bench({ m: [1] }, { batching });
+    const gone = new AbortController();
+    const answer = await toFetchHandler(b)(new Request("http://device/v1/models/m:predict", { method: "POST", body: '{"instances":[1]}', signal: gone.signal }));
+    expect([answer.status, reason]).toEqual([499, expect.objectContaining({ code: "CANCELLED" })]);
   });
 });
 
