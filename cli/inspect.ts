@@ -11,7 +11,7 @@ import { memoryBlobs } from "../runtime/store/index.ts";
 import { blobsOf, fetchBlob, planVersion } from "../runtime/sync/index.ts";
 import { download } from "../runtime/trust/index.ts";
 import type { WithSignal } from "../runtime/ports.ts";
-import { importModel } from "../sync-server/import/index.ts";
+import { importModel, readTagSets } from "../sync-server/import/index.ts";
 import { systemClock } from "../sync-server/system-clock.ts";
 import type { Io } from "./io.ts";
 import { countOps, printSummary, type ModelSummary } from "./model-summary.ts";
@@ -22,10 +22,12 @@ export function inspectCommand(io: Io): Command {
   return new Command("inspect")
     .description("Show a model's signature defs, operations and sizes: of a version's folder, of a server's newest versions, or of one version's manifest URL.")
     .argument("<what>", "a folder, http://SERVER, http://SERVER/manifests/NAME or http://SERVER/manifests/NAME/versions/N")
+    .option("--saved_model_tags <tags>", "of a SavedModel's folder: the tag set to show, with commas between (default: serve, or the only one)")
     .option("--json", "print JSON")
-    .action(async (what: string, { json = false }: { readonly json?: boolean }) => {
+    .action(async (what: string, { json = false, saved_model_tags: tags }: { readonly json?: boolean; readonly saved_model_tags?: string }) => {
       const isUrl = /^https?:\/\//.test(what);
-      const summaries = isUrl ? await inspectUrl(what, io) : [await inspectFolder(resolve(io.cwd, what), io)];
+      if (isUrl && tags !== undefined) throw new AshoreError("USAGE", `--saved_model_tags is for a SavedModel's folder; what ${what} publishes has been chosen.`);
+      const summaries = isUrl ? await inspectUrl(what, io) : [await inspectFolder(resolve(io.cwd, what), tags?.split(",").map((tag) => tag.trim()), io)];
       if (json) return printJson(io, isUrl ? summaries : summaries[0]);
       for (const [at, summary] of summaries.entries()) {
         if (at > 0) printLine(io);
@@ -34,10 +36,14 @@ export function inspectCommand(io: Io): Command {
     });
 }
 
-async function inspectFolder(folder: string, options: WithSignal): Promise<ModelSummary> {
-  const { graph, tensors, signatureDefs, preprocess, classes, assets } = await importModel(folder, { signal: options.signal, unsupportedOps: "accept" });
+async function inspectFolder(folder: string, tags: readonly string[] | undefined, { signal }: WithSignal): Promise<ModelSummary> {
+  const tagSets = await readTagSets(folder, { signal });
+  const [only, ...others] = tagSets;
+  const savedModelTags = tags ?? (others.length === 0 ? only : undefined);
+  const { graph, tensors, signatureDefs, preprocess, classes, assets, backends, notes, stages } = await importModel(folder, { signal, savedModelTags, unsupportedOps: "accept" });
   return {
     name: folder,
+    tagSets,
     signatureDefs,
     preprocess,
     classes: classes && { output: classes.output, names: `${classes.names.length} names` },
@@ -45,6 +51,9 @@ async function inspectFolder(folder: string, options: WithSignal): Promise<Model
     graphBytes: graph.byteLength,
     weights: { tensors: tensors.length, bytes: tensors.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) },
     assets: assets.map(({ path, bytes }) => ({ path, bytes: bytes.byteLength })),
+    backends,
+    notes,
+    stages,
   };
 }
 

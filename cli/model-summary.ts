@@ -2,6 +2,7 @@ import { isSupportedOp } from "../engine/supported-ops.ts";
 import { parseGraphFile, type GraphFile, type GraphNode } from "../protocol/graph.ts";
 import type { Manifest, SignatureDef } from "../protocol/manifest.ts";
 import type { Preprocess } from "../protocol/preprocess.ts";
+import type { ImportedModel } from "../sync-server/import/index.ts";
 import type { Io } from "./io.ts";
 import { bytesText, printLine, printTable } from "./print.ts";
 
@@ -15,6 +16,8 @@ export interface OpCount {
 /** What `ashore inspect` tells of one version, wherever it was found. */
 export interface ModelSummary {
   readonly name: string;
+  /** Of a SavedModel: the tag sets of its meta graphs. */
+  readonly tagSets?: readonly (readonly string[])[] | undefined;
   readonly signatureDefs: Readonly<Record<string, SignatureDef>>;
   /** How images become inputs, by input key. */
   readonly preprocess?: Manifest["preprocess"] | undefined;
@@ -24,6 +27,12 @@ export interface ModelSummary {
   readonly graphBytes: number;
   readonly weights: { readonly tensors: number; readonly bytes: number };
   readonly assets: readonly { readonly path: string; readonly bytes: number }[];
+  /** The backends that can run the model; absent: all. */
+  readonly backends?: ImportedModel["backends"] | undefined;
+  /** Of a folder: what its publisher should know, such as signature defs that are not served, and why. */
+  readonly notes?: ImportedModel["notes"] | undefined;
+  /** Of a folder: what each stage of the import did. */
+  readonly stages?: ImportedModel["stages"] | undefined;
   /** Of a published version: what a device without any older one downloads. */
   readonly downloadBytes?: number;
   /** Of a published version: how its self-test was made. */
@@ -44,6 +53,8 @@ export function countOps(graphBytes: Uint8Array, what: string): readonly OpCount
 
 export function printSummary(io: Io, summary: ModelSummary): void {
   printLine(io, summary.name);
+  const { tagSets = [], backends, notes = [], stages = [] } = summary;
+  if (tagSets.length > 0) printLine(io, `\n  SavedModel with the tag set${tagSets.length === 1 ? "" : "s"} ${tagSets.map((tags) => `{${tags.join(", ")}}`).join(", ")}`);
   for (const [name, { methodName, inputs, outputs }] of Object.entries(summary.signatureDefs)) {
     printLine(io, `\n  signature def ${name}${methodName === "" ? "" : `  (${methodName})`}`);
     const rows = [
@@ -60,6 +71,12 @@ export function printSummary(io: Io, summary: ModelSummary): void {
   printTable(io, summary.ops.map(({ op, count, supported }) => [String(count).padStart(5), op, supported ? "" : "NOT SUPPORTED"]), "    ");
   printLine(io, `\n  graph ${bytesText(summary.graphBytes)}, ${summary.weights.tensors} weights of ${bytesText(summary.weights.bytes)}`);
   for (const { path, bytes } of summary.assets) printLine(io, `  asset ${path}  ${bytesText(bytes)}`);
+  if (stages.length > 0) printLine(io, "\n  imported by");
+  for (const { stage, nodesBefore, nodesAfter, did } of stages) {
+    if (nodesBefore !== nodesAfter || did.length > 0) printLine(io, `    ${stage}: ${nodesBefore === nodesAfter ? `${nodesAfter} nodes` : `${nodesBefore} to ${nodesAfter} nodes`}${did.length === 0 ? "" : `; ${did.join("; ")}`}`);
+  }
+  if (backends !== undefined) printLine(io, `\n  runs on ${backends.length === 0 ? "no backend" : backends.join(", ")}`);
+  for (const note of notes) printLine(io, `  note: ${note}`);
   if (summary.downloadBytes !== undefined) printLine(io, `  a device without an older version downloads ${bytesText(summary.downloadBytes)}`);
   if (summary.selfTest !== undefined) printLine(io, `  ${selfTestText(summary.selfTest)}`);
 }
