@@ -17,8 +17,8 @@ export async function importModel(folder: string, options: ImportOptions = {}): 
   const source = openSourceFolder(folder, options);
   const imported = await importGraph(source, options);
   const serving = await readServing(source, options.serving);
-  const warmup = await readWarmUp(source, imported.signatureDefs);
-  return { ...imported, ...(serving && applyServing(serving, imported.signatureDefs)), warmup, sourceDigest: source.digest() };
+  const { warmup, notes } = await readWarmUp(source, imported);
+  return { ...imported, ...(serving && applyServing(serving, imported.signatureDefs)), warmup, notes: [...(imported.notes ?? []), ...notes], sourceDigest: source.digest() };
 }
 
 async function importGraph(source: SourceFolder, options: ImportOptions): Promise<ImportedGraph> {

@@ -15,8 +15,7 @@ const MOST = 2 ** 31 - 1;
  * signature def that it names.
  * @throws INVALID_ARGUMENT, LIMIT_EXCEEDED
  */
-export function checkWarmUpRequest({ method, signatureName, inputs, outputs }: WarmUpRequest, signatureDefs: Readonly<Record<string, SignatureDef>>): WarmUpRecord {
-  const name = signatureName === "" ? "serving_default" : signatureName;
+export function checkWarmUpRequest({ method, signatureName: name, inputs, outputs }: WarmUpRequest, signatureDefs: Readonly<Record<string, SignatureDef>>): WarmUpRecord {
   const def = Object.hasOwn(signatureDefs, name) ? signatureDefs[name] : undefined;
   if (def === undefined) throw invalid(`Its signature def ${name} is none of the model's: ${Object.keys(signatureDefs).join(", ")}.`);
   if (method === "classify") checkClassifySignature(def);

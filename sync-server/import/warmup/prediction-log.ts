@@ -4,7 +4,7 @@ import type { NamedTensors, Tensor } from "../../../protocol/tensor.ts";
 import { ProtoReader } from "../saved-model/proto/proto-reader.ts";
 import { ReadBudget } from "../saved-model/proto/read-budget.ts";
 import { decodeTensorProto } from "../saved-model/proto/tensor-proto.ts";
-import type { WarmUpRequest } from "./warm-up-request.ts";
+import { DEFAULT_SIGNATURE, type WarmUpRequest } from "./warm-up-request.ts";
 
 /** The kinds of log that TensorFlow Serving does not replay either, by their field. */
 const UNSUPPORTED: Readonly<Record<number, string>> = { 5: "session_run_log", 7: "predict_streamed_log" };
@@ -49,7 +49,7 @@ function requestOf<Request>({ reader }: LogReader, read: () => Request): Request
 }
 
 function prediction({ reader, budget }: LogReader): WarmUpRequest {
-  let signatureName = "";
+  let signatureName = DEFAULT_SIGNATURE;
   const inputs = new Map<string, Tensor>();
   const outputs: string[] = [];
   reader.message((field) => {
@@ -66,7 +66,7 @@ function prediction({ reader, budget }: LogReader): WarmUpRequest {
 
 /** A ClassificationRequest or RegressionRequest, which are alike. */
 function classification({ reader }: LogReader, method: "classify" | "regress"): WarmUpRequest {
-  let signatureName = "";
+  let signatureName = DEFAULT_SIGNATURE;
   let inputs: NamedTensors | undefined;
   reader.message((field) => {
     if (field === 1) signatureName = modelSpec(reader);
@@ -87,7 +87,7 @@ function multiInference({ reader }: LogReader): readonly WarmUpRequest[] {
 }
 
 function task(reader: ProtoReader): Pick<WarmUpRequest, "method" | "signatureName"> {
-  let signatureName = "";
+  let signatureName = DEFAULT_SIGNATURE;
   let name = "";
   reader.message((field) => {
     if (field === 1) signatureName = modelSpec(reader);
@@ -105,7 +105,7 @@ function modelSpec(reader: ProtoReader): string {
   reader.message((field) => {
     if (field === 3) signatureName = reader.string();
   });
-  return signatureName;
+  return signatureName || DEFAULT_SIGNATURE;
 }
 
 /** An Input: a list of examples, or one with a context, whose bytes stand before those of each. */

@@ -3,7 +3,7 @@ import type { SignatureDef } from "../../../protocol/manifest.ts";
 import { parseRequestBody, readExamples, readPredictInputs, serializeExamples } from "../../../protocol/rest/index.ts";
 import { KIND, type JsonTape } from "../../../protocol/rest/json-tape.ts";
 import { parseJson } from "../../../protocol/rest/parse-json.ts";
-import type { WarmUpRequest } from "./warm-up-request.ts";
+import { DEFAULT_SIGNATURE, type WarmUpRequest } from "./warm-up-request.ts";
 
 /**
  * The bodies in a JSON file of warm-up requests, `{"warmup": [body, …]}`, each from where it begins to the file's end.
@@ -30,9 +30,9 @@ export function warmUpBodies(file: Uint8Array, what: string): readonly Uint8Arra
  */
 export function readWarmUpBody(bytes: Uint8Array, signatureDefs: Readonly<Record<string, SignatureDef>>): WarmUpRequest {
   const body = parseRequestBody(bytes);
-  const { signatureName, document } = body;
-  const name = signatureName === "" ? "serving_default" : signatureName;
-  const def = Object.hasOwn(signatureDefs, name) ? signatureDefs[name] : undefined;
+  const { document } = body;
+  const signatureName = body.signatureName || DEFAULT_SIGNATURE;
+  const def = Object.hasOwn(signatureDefs, signatureName) ? signatureDefs[signatureName] : undefined;
   if (document.member(0, "examples") !== undefined) {
     const method = def !== undefined && Object.hasOwn(def.outputs, "outputs") ? "regress" : "classify";
     return { method, signatureName, inputs: { inputs: serializeExamples(readExamples(body)) }, outputs: [] };

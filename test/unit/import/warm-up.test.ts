@@ -43,7 +43,9 @@ async function folder(files: Readonly<Record<string, string | Uint8Array>>): Pro
 
 const TF_FILE = "assets.extra/tf_serving_warmup_requests";
 const JSON_FILE = "assets.extra/warmup.json";
-const read = async (files: Readonly<Record<string, string | Uint8Array>>): Promise<readonly WarmUpRecord[]> => readWarmUp(openSourceFolder(await folder(files)), DEFS);
+const UNSERVED = { lacking: "It lacks an op." };
+const readAll = async (files: Readonly<Record<string, string | Uint8Array>>) => readWarmUp(openSourceFolder(await folder(files)), { signatureDefs: DEFS, unserved: UNSERVED });
+const read = async (files: Readonly<Record<string, string | Uint8Array>>): Promise<readonly WarmUpRecord[]> => (await readAll(files)).warmup;
 const readLogs = (...logs: object[]): Promise<readonly WarmUpRecord[]> => read({ [TF_FILE]: tfRecordFile(logs.map(predictionLog)) });
 /** What a device would feed. */
 const shown = (records: readonly WarmUpRecord[]): string[] =>
@@ -165,6 +167,13 @@ describe("warm-up in JSON", () => {
   ])("%s is refused", async (_, json, message) => {
     await expect(read({ [JSON_FILE]: json })).rejects.toThrow(expect.objectContaining({ code: "MODEL_MALFORMED", message: expect.stringMatching(message) as string }));
   });
+});
+
+test("requests of a signature def that is not served are passed over, and the publisher hears of it", async () => {
+  const logs = [predictLog({ z: float([1], 1) }, "lacking"), predictLog({ x: float([1, 2], 3) }), predictLog({}, "lacking")];
+  const { warmup, notes } = await readAll({ [TF_FILE]: tfRecordFile(logs.map(predictionLog)), [JSON_FILE]: '{"warmup":[{"signature_name":"lacking","inputs":1}]}' });
+  expect(shown(warmup)).toEqual(["serving_default: x float32 [1,2] 3,3"]);
+  expect(notes).toEqual(["Warm-up records of the signature def lacking, which is not served, are passed over: 3."]);
 });
 
 describe("an import", () => {
