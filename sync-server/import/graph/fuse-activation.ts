@@ -53,7 +53,7 @@ function movePastPool(node: GraphNode, body: Body): boolean {
   if (pool?.op !== "MaxPool" || !body.isInner(pool)) return false;
   const linear = linearOf(body.node(pool.inputs[0]), body);
   if (linear === undefined || !body.isInner(linear.node)) return false;
-  body.rewrite(linear.node, withParts(linear, { activation: { op: node.op } }));
-  body.rewrite(node, { op: pool.op, inputs: pool.inputs, attrs: pool.attrs });
+  const fused = withParts(linear, { activation: { op: node.op } });
+  body.rewriteAll(new Map([[linear.node, fused], [node, { op: pool.op, inputs: pool.inputs, attrs: pool.attrs }]]));
   return true;
 }

@@ -30,8 +30,8 @@ function moveBeforeReshape(node: GraphNode, body: Body): boolean {
     if (linear === undefined || !body.isInner(linear.node) || !keepsChannels(shape, linear, body)) continue;
     const others = node.inputs.toSpliced(side, 1);
     if (ADDITIONS.has(node.op) && (String(body.shape(others[0])) !== String([linear.channels]) || textOf(node.attrs, "data_format", "NHWC") !== "NHWC")) continue;
-    body.rewrite(reshape, { op: node.op, inputs: [x, ...others], attrs: node.attrs });
-    body.rewrite(node, { op: "Reshape", inputs: [reshape.name, shape], attrs: {} });
+    const inner = { op: node.op, inputs: [x, ...others], attrs: node.attrs };
+    body.rewriteAll(new Map([[reshape, inner], [node, { op: "Reshape", inputs: [reshape.name, shape], attrs: {} }]]));
     return true;
   }
   return false;

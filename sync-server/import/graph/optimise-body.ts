@@ -105,13 +105,20 @@ export class Body {
   }
 
   /** What only this node has read goes, unless it is kept. */
-  rewrite(node: GraphNode, { op, inputs, attrs }: Rewrite): void {
-    const before = node.inputs;
-    this.#unlink(node);
-    node.op = op;
-    node.inputs = [...inputs];
-    node.attrs = attrs;
-    this.#link(node);
+  rewrite(node: GraphNode, change: Rewrite): void {
+    this.rewriteAll(new Map([[node, change]]));
+  }
+
+  /** Several at once, where one is to read what another read until then. */
+  rewriteAll(changes: ReadonlyMap<GraphNode, Rewrite>): void {
+    const before = [...changes.keys()].flatMap(({ inputs }) => inputs);
+    for (const [node, { op, inputs, attrs }] of changes) {
+      this.#unlink(node);
+      node.op = op;
+      node.inputs = [...inputs];
+      node.attrs = attrs;
+      this.#link(node);
+    }
     this.#release(before);
   }
 
