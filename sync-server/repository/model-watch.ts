@@ -105,6 +105,10 @@ export class ModelWatch {
     if (folders.size === 0) {
       throw new AshoreError("NOT_FOUND", `The model repository ${model.basePath} holds no version: put the model's files into a folder with a number for a name, such as ${join(model.basePath, "1")}. What was published of it goes on being served.`);
     }
+    for (const [label, version] of Object.entries(labels)) {
+      if (folders.has(version)) this.#told.delete(`label ${label}`);
+      else this.#tell(`label ${label}`, new AshoreError("NOT_FOUND", `The label ${label} of ${model.name} names version ${version}, of which ${model.basePath} has no folder: requests by it fail until there is one, or the version is published otherwise.`), version);
+    }
     await this.#reconcile(model, new Set(folders.keys()), options);
   }
 

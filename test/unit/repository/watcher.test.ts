@@ -269,6 +269,22 @@ describe("another list of models", () => {
     expect([published, reconciled.at(-1)]).toEqual([["m 2", "m 1"], 'm 1,2 {"stable":1}']);
   });
 
+  test("a label of a version that is not there is told once, and again after it was there", async () => {
+    await put("m/1/model.json");
+    const { watcher, events, polls, pass } = watch([{ labels: { stable: version(1), canary: version(2) } }]);
+    pass(60_000);
+    await polls(3);
+    expect(events).toEqual(["published m", "m 2 NOT_FOUND"]);
+    await put("m/2/model.json");
+    await polls(3);
+    await rm(join(root, "m/2"), { recursive: true });
+    await polls(2);
+    expect(events).toEqual(["published m", "m 2 NOT_FOUND", "published m", "m 2 NOT_FOUND"]);
+    await watcher.setModels([at("m", { labels: { stable: version(1) } })]);
+    await polls(2);
+    expect(events).toHaveLength(4);
+  });
+
   test("a model at another base path is another repository", async () => {
     await put("m/1/model.json");
     await put("moved/1/model.json");
