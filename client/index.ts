@@ -1,4 +1,5 @@
 export { connect } from "./connect.ts";
+export type { ClassScore } from "../protocol/classes.ts";
 export { AshoreError, type CanonicalCode, type ErrorCode } from "../protocol/errors.ts";
 export type { Backend } from "../protocol/manifest.ts";
 export type { DType } from "../protocol/dtype.ts";
@@ -10,6 +11,8 @@ export type {
   Answer,
   Ashore,
   ConnectOptions,
+  ImageSource,
+  InputValue,
   Model,
   ModelSelection,
   NestedValue,
