@@ -1,11 +1,13 @@
 import type { Backend } from "../../../protocol/manifest.ts";
 import type { AttrValue } from "./attrs.ts";
 import type { Graph, GraphNode } from "./graph.ts";
+import { gathersInBatches } from "./lower-gather.ts";
 import { scopesOf } from "./rewrite.ts";
 
-/** Operations of TF.js 4.22's converter that a backend has no kernel for; `cpu` has them all. */
+/** Operations of TF.js 4.22's converter that a backend has no kernel for, or a wrong one; `cpu` has them all. */
 export const WITHOUT_KERNEL: Readonly<Record<Exclude<Backend, "cpu">, ReadonlySet<string>>> = {
-  wasm: new Set(["Complex", "ComplexAbs", "Real", "Imag", "FFT", "IFFT", "RFFT", "IRFFT", "Einsum", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "StaticRegexReplace"]),
+  // Dilation2D on wasm takes the smallest positive number for the least: where all are negative, that is its answer.
+  wasm: new Set(["Dilation2D", "Complex", "ComplexAbs", "Real", "Imag", "FFT", "IFFT", "RFFT", "IRFFT", "Einsum", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "StaticRegexReplace"]),
   webgpu: new Set([
     ...["BitwiseAnd", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "SparseFillEmptyRows", "SparseReshape", "StaticRegexReplace"],
     ...["StringSplit", "StringToHashBucketFast", "Unique", "UniqueV2"],
@@ -26,6 +28,7 @@ export function backendSupport(...graphs: readonly Graph[]): BackendSupport {
   for (const { nodes } of graphs.flatMap(scopesOf)) {
     for (const node of nodes) {
       const text = usesStrings(node);
+      if (gathersInBatches(node)) lacking.wasm ??= "GatherV2 with batch_dims";
       if (WITHOUT_KERNEL.wasm.has(node.op) || (text && NO_STRINGS_ON_WASM.has(node.op))) lacking.wasm ??= text ? `${node.op} of strings` : node.op;
       // Strings never reach the device, and which kernels know that has not been seen of all.
       if (WITHOUT_KERNEL.webgpu.has(node.op) || text) lacking.webgpu ??= text ? "strings" : node.op;

@@ -3,20 +3,43 @@ import type { Rule, Writer } from "./rewrite.ts";
 import { ints, scalar } from "./tensor-values.ts";
 
 /**
- * Einsum of one or two operands as Transpose, Reshape and a matrix product: TF.js has no Einsum on wasm. Equations with `...`, whose
- * ranks are not known here, and those that take a diagonal are left to TF.js.
+ * Einsum of one or two operands as Transpose, Reshape and a matrix product: TF.js has no Einsum on wasm, and none with `...`. Equations
+ * that take a diagonal, and `...` behind other axes, are left, and refused.
  */
 export const lowerEinsum: Rule = (node, write) => {
-  const equation = parseEquation(textOf(node.attrs, "equation", ""));
+  const { add, constant, become } = write;
+  const text = textOf(node.attrs, "equation", "").replaceAll(" ", "");
+  const equation = parseEquation(text.replaceAll("...", AXES));
   const operands = node.inputs.filter((input) => !input.startsWith("^"));
   if (equation === undefined || equation.operands.length !== operands.length || operands.length > 2) return false;
-  const lowered = new Einsum(write, node.attrs["T"] ?? typeAttr("DT_FLOAT"));
-  const [a = "", b] = operands;
-  const [left = "", right] = equation.operands;
-  if (b === undefined || right === undefined) lowered.single(a, left, equation.result);
-  else lowered.pair({ tensor: a, labels: left }, { tensor: b, labels: right }, equation.result);
+  const T = node.attrs["T"] ?? typeAttr("DT_FLOAT");
+  let front: string | undefined;
+  const flat = operands.map((tensor, at): Operand => {
+    const labels = equation.operands[at] ?? "";
+    if (!labels.includes(AXES)) return { tensor, labels };
+    const shape = add("Shape", [tensor], { T, out_type: typeAttr("DT_INT32") });
+    const cut = (mask: "begin_mask" | "end_mask"): string => add("StridedSlice", [shape, constant(ints([mask === "begin_mask" ? 0 : 1 - labels.length])), constant(ints([mask === "begin_mask" ? 1 - labels.length : 0])), constant(ints([1]))], { ...SLICE, [mask]: intAttr(1) });
+    const isAll = labels.length === 1;
+    front ??= isAll ? shape : cut("begin_mask");
+    const sizes = isAll ? constant(ints([-1])) : join(write, [constant(ints([-1])), cut("end_mask")]);
+    return { tensor: add("Reshape", [tensor, sizes], { T }), labels };
+  });
+  const lowered = new Einsum(write, T);
+  const [a, b] = flat;
+  if (a === undefined) return false;
+  const result = b === undefined ? lowered.single(a, equation.result) : lowered.pair(a, b, equation.result);
+  if (front === undefined) become("Identity", [result], { T });
+  else become("Reshape", [result, join(write, [front, add("Slice", [add("Shape", [result], { T, out_type: typeAttr("DT_INT32") }), constant(ints([1])), constant(ints([-1]))], SLICE)])], { T });
   return true;
 };
+
+/** Stands for the axes of `...`, which are made one: always the first, in operands and result. */
+const AXES = "_";
+const SLICE = { T: typeAttr("DT_INT32"), Index: typeAttr("DT_INT32") };
+
+function join({ add, constant }: Writer, sizes: readonly string[]): string {
+  return add("ConcatV2", [...sizes, constant(scalar(0))], { N: intAttr(sizes.length), T: typeAttr("DT_INT32"), Tidx: typeAttr("DT_INT32") });
+}
 
 interface Equation {
   /** A letter for each axis. */
@@ -25,10 +48,12 @@ interface Equation {
 }
 
 function parseEquation(text: string): Equation | undefined {
-  const [left = "", result, ...more] = text.replaceAll(" ", "").split("->");
+  const [left = "", result, ...more] = text.split("->");
   const operands = left.split(",");
-  if (result === undefined || more.length > 0 || ![...operands, result].every((labels) => /^[A-Za-z]*$/.test(labels) && new Set(labels).size === labels.length)) return undefined;
-  return Array.from(result).every((label) => left.includes(label)) ? { operands, result } : undefined;
+  if (result === undefined || more.length > 0 || ![...operands, result].every((labels) => /^_?[A-Za-z]*$/.test(labels) && new Set(labels).size === labels.length)) return undefined;
+  // Summed over as one, axes of `...` would be right too; nobody writes that.
+  const keepsAxes = left.includes(AXES) === result.includes(AXES);
+  return keepsAxes && Array.from(result).every((label) => left.includes(label)) ? { operands, result } : undefined;
 }
 
 interface Operand {
@@ -45,13 +70,12 @@ class Einsum {
     this.#attrs = { T: type };
   }
 
-  single(tensor: string, labels: string, result: string): void {
-    const kept = this.#sumOut({ tensor, labels }, result);
-    this.#become(this.#order(kept, result));
+  single(operand: Operand, result: string): string {
+    return this.#order(this.#sumOut(operand, result), result);
   }
 
   /** Batch axes first, then those of one operand, those that are summed over between them. */
-  pair(left: Operand, right: Operand, result: string): void {
+  pair(left: Operand, right: Operand, result: string): string {
     const a = this.#sumOut(left, result + right.labels);
     const b = this.#sumOut(right, result + left.labels);
     const both = Array.from(a.labels).filter((label) => b.labels.includes(label));
@@ -66,7 +90,7 @@ class Einsum {
       const sizes = [...(batch === "" ? [] : [first.sizes(0, batch.length)]), ...(rows === "" ? [] : [first.sizes(batch.length, rows.length)]), ...(columns === "" ? [] : [second.sizes(batch.length + summed.length, columns.length)])];
       product = this.#write.add("Reshape", [product, this.#join(sizes)], this.#attrs);
     }
-    this.#become(this.#order({ tensor: product, labels: batch + rows + columns }, result));
+    return this.#order({ tensor: product, labels: batch + rows + columns }, result);
   }
 
   /** Sums over the axes that are in none of the labels that are still needed. */
@@ -102,13 +126,9 @@ class Einsum {
   }
 
   #join(sizes: readonly string[]): string {
-    const { add, constant } = this.#write;
+    const { constant } = this.#write;
     const [only] = sizes;
     if (only === undefined) return constant(ints([]));
-    return sizes.length === 1 ? only : add("ConcatV2", [...sizes, constant(scalar(0))], { N: intAttr(sizes.length), T: typeAttr("DT_INT32"), Tidx: typeAttr("DT_INT32") });
-  }
-
-  #become(tensor: string): void {
-    this.#write.become("Identity", [tensor], this.#attrs);
+    return sizes.length === 1 ? only : join(this.#write, sizes);
   }
 }

@@ -1,6 +1,7 @@
 import { boolAttr, boolOf, floatOf, intOf, intAttr, textAttr, textOf, typeAttr, typeOf, intsOf, intsAttr, type Attrs } from "./attrs.ts";
 import type { Graph } from "./graph.ts";
 import { lowerEinsum } from "./lower-einsum.ts";
+import { lowerBatchGather, lowerRoll, lowerSpaceToDepth } from "./lower-gather.ts";
 import { lowerLogicalXor, lowerMatrixBandPart, lowerMatrixDiag, throughIntegers } from "./lower-masks.ts";
 import { lowerBucketize, lowerDynamicPartition, lowerDynamicStitch, lowerSegmentSum } from "./lower-segments.ts";
 import type { NodeNames } from "./node-names.ts";
@@ -204,6 +205,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   LogicalXor: lowerLogicalXor,
   OneHot: oneHot,
   TensorScatterUpdate: scatterIntoCopy,
+  GatherV2: lowerBatchGather,
+  Roll: lowerRoll,
+  SpaceToDepth: lowerSpaceToDepth,
   Bucketize: lowerBucketize,
   SegmentSum: lowerSegmentSum,
   UnsortedSegmentSum: lowerSegmentSum,

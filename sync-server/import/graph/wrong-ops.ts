@@ -18,8 +18,10 @@ export function whyWrong({ op, name, attrs }: GraphNode, inFunction: boolean): s
       return because("has a range that is not constant, and TensorFlow.js would pass it over");
     case "RandomUniformInt":
       return because("takes its bounds from where TensorFlow.js does not look");
+    case "BitwiseAnd":
+      return because("gets no operands from TensorFlow.js's converter");
     case "Einsum":
-      return because(`has the equation ${textOf(attrs, "equation", "")}, and TensorFlow.js has none with "...", with a letter twice in one operand, or of more than two operands`);
+      return because(`has the equation ${textOf(attrs, "equation", "")}, which has a letter twice in one operand, ... elsewhere than in front, or more than two operands`);
     case "OneHot":
       return intOf(attrs, "axis", -1) === -1 ? undefined : because(`puts its new axis at ${intOf(attrs, "axis", -1)}; TensorFlow.js puts it last`);
     case "MaxPool":
