@@ -1,6 +1,7 @@
 export { createBatching, type BatchingMetrics } from "./batching/index.ts";
 export { computeAlone, type Batching } from "./compute.ts";
 export { execute } from "./execute.ts";
+export { feedsOf } from "./feeds.ts";
 export { toFetchHandler } from "./fetch-handler.ts";
 export type { Nested } from "./nested.ts";
 export { predict, type PredictAnswer, type PredictRequest } from "./predict.ts";

@@ -42,7 +42,7 @@ const LAID_OUT = new WeakMap<SignatureDef, Signature>();
  * @param missing TensorFlow Serving's words where there is none, `%` for its name
  * @throws INVALID_ARGUMENT; UNIMPLEMENTED with the reason for one that the model has and nothing here can compute
  */
-export function signatureOf({ signatureDefs, unserved = {}, preprocess }: Manifest, name: string | undefined, missing = 'Serving signature name: "%" not found in signature def'): Signature {
+export function signatureOf({ signatureDefs, unserved = {}, preprocess }: Pick<Manifest, "signatureDefs" | "unserved" | "preprocess">, name: string | undefined, missing = 'Serving signature name: "%" not found in signature def'): Signature {
   const asked = name === undefined || name === "" ? DEFAULT_SIGNATURE : name;
   const def = Object.hasOwn(signatureDefs, asked) ? signatureDefs[asked] : undefined;
   if (def === undefined && Object.hasOwn(unserved, asked)) throw new AshoreError("UNIMPLEMENTED", unserved[asked] ?? "");

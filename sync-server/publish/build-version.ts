@@ -12,6 +12,7 @@ import { placeClasses } from "./place-classes.ts";
 import { placeWarmUp } from "./place-warm-up.ts";
 import { shardBytesFor } from "./plan.ts";
 import { makeSelfTest } from "./self-test.ts";
+import { tryWarmUp } from "./try-warm-up.ts";
 
 export interface BuildPorts {
   readonly engine: EngineHost;
@@ -59,6 +60,7 @@ export async function buildVersion(imported: ImportedModel, ports: BuildPorts, o
   onProgress?.({ phase: "self-test", bytes: 0, totalBytes });
   const bytesOnly = { graph, index, shards: shards.map(({ bytes }) => bytes) };
   const { selfTest, notes } = await makeSelfTest(bytesOnly, signatureDefs, ports.engine, ports.clock, { ...options, backends });
+  const warmUpNotes = await tryWarmUp(bytesOnly, imported.warmup ?? [], signatureDefs, ports, { signal, backends });
 
   const put = async (bytes: Uint8Array<ArrayBuffer>, mediaType: string, width?: number): Promise<EncodedBlob> => {
     signal?.throwIfAborted();
@@ -93,5 +95,5 @@ export async function buildVersion(imported: ImportedModel, ports: BuildPorts, o
     variants: [{ name: "default", format: "tfjs-graph-model", graph: graphBlob, index: indexBlob, shards: shardBlobs, ...(backends && { backends: [...backends] }) }],
   });
   const printed = printManifest(manifest);
-  return { manifest, bytes: printed, target: { sha256: hexOf(await digestOf(printed)), length: printed.byteLength }, notes: [...(imported.notes ?? []), ...notes] };
+  return { manifest, bytes: printed, target: { sha256: hexOf(await digestOf(printed)), length: printed.byteLength }, notes: [...(imported.notes ?? []), ...notes, ...warmUpNotes] };
 }

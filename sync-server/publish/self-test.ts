@@ -75,7 +75,7 @@ async function makeOne(model: ModelBytes, named: NamedSignatureDef, engine: Engi
   const [, signatureDef] = named;
   const { signal, allowNonFinite = false, backends: possible } = options;
   const notes: string[] = [];
-  const backends: readonly Backend[] = (["wasm", "cpu"] as const).filter((backend) => engine.backends.includes(backend) && possible?.includes(backend) !== false);
+  const backends = possibleBackends(engine, possible);
   const on = <T>(backend: Backend, use: (subject: Subject) => Promise<T>): Promise<T> => withModel(model, backend, engine, signal, (hosted) => use({ hosted, signatureDef, signal }));
 
   const found = await firstThatRuns(backends, notes, (backend) => on(backend, (subject) => findInputs(subject, clock)));
@@ -153,7 +153,13 @@ async function findInputs(subject: Subject, clock: Clock): Promise<Found | { rea
   return best ?? { reason: `no input was found that the model takes (${refusal?.message ?? "all would be too large"})` };
 }
 
-async function withModel<T>(model: ModelBytes, backend: Backend, engine: EngineHost, signal: AbortSignal | undefined, use: (hosted: HostedModel) => Promise<T>): Promise<T> {
+/** Those of this machine that a model can run on, best first. */
+export function possibleBackends(engine: EngineHost, possible: readonly Backend[] | undefined): readonly Backend[] {
+  return (["wasm", "cpu"] as const).filter((backend) => engine.backends.includes(backend) && possible?.includes(backend) !== false);
+}
+
+/** Loads a copy of the model for `use`, and closes it whatever happens. */
+export async function withModel<T>(model: ModelBytes, backend: Backend, engine: EngineHost, signal: AbortSignal | undefined, use: (hosted: HostedModel) => Promise<T>): Promise<T> {
   const copy: ModelBytes = { graph: model.graph.slice(), index: model.index.slice(), shards: model.shards.map((shard) => shard.slice()) };
   const hosted = await engine.load(copy, { backend, signal });
   try {
