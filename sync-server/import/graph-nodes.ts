@@ -1,10 +1,3 @@
-import type { GraphNode, GraphTopology } from "../../protocol/graph.ts";
-
-/** Every node, those of library functions after the graph's own. */
-export function allNodes(graph: GraphTopology): GraphNode[] {
-  return [...graph.node, ...(graph.library?.function ?? []).flatMap(({ nodeDef }) => nodeDef ?? [])];
-}
-
 /** The node of a tensor's name (`x:0`), or of a node's input (`^x` for a control input). */
 export function nodeOf(tensor: string): string {
   const name = tensor.startsWith("^") ? tensor.slice(1) : tensor;
