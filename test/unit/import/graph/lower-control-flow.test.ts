@@ -33,6 +33,33 @@ function runningSums(inBranch: boolean): SavedModelWriter {
   });
 }
 
+/** Row r [3]: the running sums of r, 2 r and 3 r, by a loop in a loop, each with a list. */
+function nested(): SavedModelWriter {
+  const model = new SavedModelWriter("tf2");
+  const inner = { i: "int32", sum: "float32", list: "variant", row: "float32" } as const satisfies Record<string, GraphDType>;
+  const outer = { r: "int32", rows: "variant", count: "int32" } as const satisfies Record<string, GraphDType>;
+  const one = int([], [1]);
+  const element = { element_dtype: attr.type("float32") };
+  model.define("inner_cond", inner, { identity: "bool" }, (graph, [i = ""]) => [graph.op("Less", [i, graph.constant(int([], [3]))], I)]);
+  model.define("inner_body", inner, { identity: "int32", identity_1: "float32", identity_2: "variant", identity_3: "float32" }, (graph, [i = "", sum = "", list = "", row = ""]) => {
+    const next = graph.op("AddV2", [sum, row], F);
+    return [graph.op("AddV2", [i, graph.constant(one)], I), next, graph.op("TensorListSetItem", [list, i, next], element), row];
+  });
+  model.define("outer_cond", outer, { identity: "bool" }, (graph, [r = "", , count = ""]) => [graph.op("Less", [r, count], I)]);
+  model.define("outer_body", outer, { identity: "int32", identity_1: "variant", identity_2: "int32" }, (graph, [r = "", rows = "", count = ""]) => {
+    const list = graph.op("TensorListReserve", [graph.constant(int([0], [])), graph.constant(int([], [3]))], LIST);
+    const row = graph.op("Cast", [r], { SrcT: attr.type("int32"), DstT: attr.type("float32") });
+    const loop = graph.op("StatelessWhile", [graph.constant(int([], [0])), graph.constant(float([], [0])), list, row], { T: attr.types(Object.values(inner)), cond: attr.func("inner_cond"), body: attr.func("inner_body") });
+    const sums = graph.op("TensorListStack", [graph.output(loop, 2), graph.constant(int([0], []))], element);
+    return [graph.op("AddV2", [r, graph.constant(one)], I), graph.op("TensorListSetItem", [rows, r, sums], element), count];
+  });
+  return model.serve("serving_default", { count: ["int32", []] }, { table: ["float32", [-1, 3]] }, [], (graph, [count = ""]) => {
+    const rows = graph.op("TensorListReserve", [graph.constant(int([1], [3])), count], LIST);
+    const loop = graph.op("StatelessWhile", [graph.constant(int([], [0])), rows, count], { T: attr.types(Object.values(outer)), cond: attr.func("outer_cond"), body: attr.func("outer_body") });
+    return [graph.op("TensorListStack", [graph.output(loop, 1), graph.constant(int([1], [3]))], element)];
+  });
+}
+
 /** x + 1, x · 10 or -x, by number. */
 function choice(): SavedModelWriter {
   const model = new SavedModelWriter("tf2");
@@ -81,6 +108,11 @@ describe.each(["cpu", "wasm"] as const)("control flow on %s", (backend) => {
     const imported = await importWritten(runningSums(inBranch));
     const { sums } = await answersOf(imported, "serving_default", { x: float([4], [1, 2, -5, 7]) }, backend);
     expect(sums).toEqual({ shape: [4], values: inBranch ? [1, 3, 0, 5] : [1, 3, -2, 5] });
+  });
+
+  test("a loop in a loop, each with a list", async () => {
+    const answers = await answersOf(await importWritten(nested()), "serving_default", { count: int([], [3]) }, backend);
+    expect(answers).toEqual({ table: { shape: [3, 3], values: [0, 0, 0, 1, 2, 3, 2, 4, 6] } });
   });
 
   test.each([[0, 6], [1, 50], [2, -5], [9, -5], [-1, -5]])("a choice between many branches: number %i", async (which, y) => {
