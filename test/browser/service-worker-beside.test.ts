@@ -75,3 +75,13 @@ test("beside Workbox, which keeps the app, it answers its models, with the serve
   expect(offline).toMatchObject(served);
   expect(JSON.parse(offline.body)).toEqual({ predictions: linearAnswer(2, 0.5) });
 });
+
+test("with `batching`, requests of one moment are computed together, each to its own caller", async () => {
+  const { rest, page, takeIn } = await start(await buildWorker("test/browser/worker/sw-batching.ts"));
+  await takeIn();
+  const answers = await page.evaluate(`Promise.all(Array.from({ length: 20 }, (_, x) =>
+    fetch("${PATH}", { method: "POST", body: JSON.stringify({ instances: [x, -x] }) }).then((response) => response.json())))`);
+  expect(answers).toEqual(Array.from({ length: 20 }, (_, x) => ({ predictions: [2 * x + 0.5, 0.5 - 2 * x] })));
+  const tooMany = await rest(PATH, JSON.stringify({ instances: Array.from({ length: 9 }, () => 1) }));
+  expect([tooMany.status, JSON.parse(tooMany.body)]).toEqual([400, { error: "Task size 9 is larger than maximum input batch size 8" }]);
+});
