@@ -24,7 +24,8 @@ interface Task {
 
 /**
  * A thread that decodes images and makes them what graphs take, one at a time: so only one is ever in memory as pixels. It starts
- * with the first, and again after it died. What is cancelled before its turn is never looked at.
+ * with the first, and again after it died. What is cancelled before its turn is never looked at; in its turn, the thread ends with
+ * it, as an image may be made to cost hours.
  */
 export function createImageThread({ threadScript = new URL("../dist/image-thread.js", import.meta.url) }: ImageThreadOptions = {}): ImageThread {
   const waiting = new Set<Task>();
@@ -85,6 +86,11 @@ export function createImageThread({ threadScript = new URL("../dist/image-thread
         const abort = (): void => {
           waiting.delete(task);
           task.fail(asAshoreError(signal?.reason, "CANCELLED"));
+          if (running !== task) return;
+          void thread?.terminate();
+          thread = undefined;
+          running = undefined;
+          next();
         };
         signal?.addEventListener("abort", abort);
         waiting.add(task);

@@ -25,7 +25,7 @@ describe("a thread for images", () => {
     await thread.close();
   });
 
-  test("never looks at what is cancelled before its turn, and forgets what is cancelled in it", async () => {
+  test("never looks at what is cancelled before its turn, and takes nothing once it is closed", async () => {
     const thread = createImageThread({ threadScript: script("import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => {});") });
     const signals = [new AbortController(), new AbortController()];
     const waiting = signals.map(({ signal }) => thread.prepareImage(imageFile(file), preprocess, { signal }));
@@ -37,6 +37,19 @@ describe("a thread for images", () => {
     await thread.close();
     await settled;
     await expect(thread.prepareImage(imageFile(file), preprocess, {})).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  test("ends with one that is given up while it works on it, and the next is not kept waiting", async () => {
+    const thread = createImageThread({
+      threadScript: script("import { parentPort } from 'node:worker_threads'; parentPort.on('message', ({ bytes }) => { while (bytes.length === 1); parentPort.postMessage({ type: 'prepared', image: { height: 1, width: bytes.length, values: new Float32Array(1) } }); });"),
+    });
+    const giveUp = new AbortController();
+    const endless = thread.prepareImage(new Uint8Array(1), preprocess, { signal: giveUp.signal });
+    const next = thread.prepareImage(new Uint8Array(7), preprocess, {});
+    giveUp.abort();
+    await expect(endless).rejects.toMatchObject({ code: "CANCELLED" });
+    expect((await next).width).toBe(7);
+    await thread.close();
   });
 
   test("that dies over one fails that one alone, and starts again for the next", async () => {
