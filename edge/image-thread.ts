@@ -46,7 +46,10 @@ export function createImageThread({ threadScript = new URL("../dist/image-thread
 
   function start(): Worker {
     const started = new Worker(threadScript, { name: "ashore-images" });
-    started.on("message", (answer: FromImageThread) => settle((task) => (answer.type === "prepared" ? task.done(answer.image) : task.fail(fromWireError(answer.error)))));
+    started.on("message", (answer: FromImageThread) => {
+      // One that was ended may have answered just before: not for the task that runs now.
+      if (thread === started) settle((task) => (answer.type === "prepared" ? task.done(answer.image) : task.fail(fromWireError(answer.error))));
+    });
     const ended = (why: string, cause?: unknown): void => {
       if (thread !== started) return;
       thread = undefined;
