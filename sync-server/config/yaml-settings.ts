@@ -56,7 +56,7 @@ const KNOWN_KEYS = `model, base_path, version_policy, version_labels, or models 
  */
 export function parseYamlSettings(text: string, file: string): Settings {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false, logLevel: "error" });
   const [syntax] = document.errors;
   if (syntax !== undefined) {
     throw new AshoreError("CONFIG_INVALID", `${file}:${lines.linePos(syntax.pos[0]).line} is not YAML: ${syntax.message}`, { cause: syntax });
