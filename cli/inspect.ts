@@ -40,7 +40,7 @@ async function inspectFolder(folder: string, tags: readonly string[] | undefined
   const tagSets = await readTagSets(folder, { signal });
   const [only, ...others] = tagSets;
   const savedModelTags = tags ?? (others.length === 0 ? only : undefined);
-  const { graph, tensors, signatureDefs, preprocess, classes, assets, backends, notes, stages } = await importModel(folder, { signal, savedModelTags, unsupportedOps: "accept" });
+  const { graph, tensors, signatureDefs, preprocess, classes, assets, backends, warmup, notes, stages } = await importModel(folder, { signal, savedModelTags, unsupportedOps: "accept" });
   return {
     name: folder,
     tagSets,
@@ -52,6 +52,7 @@ async function inspectFolder(folder: string, tags: readonly string[] | undefined
     weights: { tensors: tensors.length, bytes: tensors.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) },
     assets: assets.map(({ path, bytes }) => ({ path, bytes: bytes.byteLength })),
     backends,
+    warmUpRecords: warmup?.length,
     notes,
     stages,
   };
@@ -99,6 +100,7 @@ async function inspectManifest(server: string, path: string, options: WithSignal
     weights: { tensors: tensors.length, bytes: variant.shards.reduce((sum, { size }) => sum + size, 0) },
     assets: manifest.assets.map((asset) => ({ path: asset.path, bytes: asset.blob.size })),
     downloadBytes: plan.totalBytes,
+    warmUpRecords: manifest.warmup.some((entry) => "asset" in entry) ? undefined : manifest.warmup.length,
     selfTest: manifest.selfTest,
   };
 }

@@ -29,6 +29,8 @@ export interface ModelSummary {
   readonly assets: readonly { readonly path: string; readonly bytes: number }[];
   /** The backends that can run the model; absent: all. */
   readonly backends?: ImportedModel["backends"] | undefined;
+  /** How many requests are replayed before the version answers; absent where they are in an asset. */
+  readonly warmUpRecords?: number | undefined;
   /** Of a folder: what its publisher should know, such as signature defs that are not served, and why. */
   readonly notes?: ImportedModel["notes"] | undefined;
   /** Of a folder: what each stage of the import did. */
@@ -55,10 +57,11 @@ export function printSummary(io: Io, summary: ModelSummary): void {
   printLine(io, summary.name);
   const { tagSets = [], backends, notes = [], stages = [] } = summary;
   if (tagSets.length > 0) printLine(io, `\n  SavedModel with the tag set${tagSets.length === 1 ? "" : "s"} ${tagSets.map((tags) => `{${tags.join(", ")}}`).join(", ")}`);
-  for (const [name, { methodName, inputs, outputs }] of Object.entries(summary.signatureDefs)) {
+  for (const [name, { methodName, inputs, outputs, defaults = {}, examples }] of Object.entries(summary.signatureDefs)) {
     printLine(io, `\n  signature def ${name}${methodName === "" ? "" : `  (${methodName})`}`);
     const rows = [
-      ...Object.entries(inputs).map(([key, info]) => ["input", key, info.dtype, shapeText(info.shape), info.name]),
+      ...Object.entries(inputs).map(([key, info]) => ["input", key, info.dtype, shapeText(info.shape), info.name, Object.hasOwn(defaults, key) ? "has a default" : ""]),
+      ...(examples?.features ?? []).map(({ key, dtype, shape, tensor, ...feature }) => ["feature", key, dtype, shapeText(shape), tensor, feature.default === undefined ? "" : "has a default"]),
       ...Object.entries(outputs).map(([key, info]) => ["output", key, info.dtype, shapeText(info.shape), info.name]),
     ];
     printTable(io, rows, "    ");
@@ -76,6 +79,7 @@ export function printSummary(io: Io, summary: ModelSummary): void {
     if (nodesBefore !== nodesAfter || did.length > 0) printLine(io, `    ${stage}: ${nodesBefore === nodesAfter ? `${nodesAfter} nodes` : `${nodesBefore} to ${nodesAfter} nodes`}${did.length === 0 ? "" : `; ${did.join("; ")}`}`);
   }
   if (backends !== undefined) printLine(io, `\n  runs on ${backends.length === 0 ? "no backend" : backends.join(", ")}`);
+  if (summary.warmUpRecords !== undefined && summary.warmUpRecords > 0) printLine(io, `  ${summary.warmUpRecords} warm-up record${summary.warmUpRecords === 1 ? "" : "s"}`);
   for (const note of notes) printLine(io, `  note: ${note}`);
   if (summary.downloadBytes !== undefined) printLine(io, `  a device without an older version downloads ${bytesText(summary.downloadBytes)}`);
   if (summary.selfTest !== undefined) printLine(io, `  ${selfTestText(summary.selfTest)}`);

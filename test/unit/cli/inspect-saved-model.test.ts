@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { attr, tensor } from "../../support/saved-model-writer/protos.ts";
-import { denseClassifier, switchMerge } from "../../support/saved-model-writer/models.ts";
+import { denseClassifier, examples, switchMerge } from "../../support/saved-model-writer/models.ts";
 import { SavedModelWriter } from "../../support/saved-model-writer/saved-model-writer.ts";
 import { run } from "./run-cli.ts";
 
@@ -21,13 +21,23 @@ test("ashore inspect shows a SavedModel's tag sets, signature defs, operations, 
   expect(out).toMatch(/signature def serving_default .*predict[\s\S]*input\s+x\s+float32\s+\[\?, 2\][\s\S]*output\s+logits/);
   expect(out).toContain("all supported");
   expect(out).toMatch(/2 weights of \d+/);
-  expect(out).toMatch(/imported by\n[\s\S]*inline: \d+ to \d+ nodes; .*call/);
+  expect(out).toMatch(/imported by\n[\s\S]*inline: (?:\d+ to )?\d+ nodes; .*call/);
   expect(out).toMatch(/freeze: .*variable/);
 
   const edge = await run(folder, "inspect", "dense", "--saved_model_tags", "edge", "--json");
   expect(JSON.parse(edge.out)).toMatchObject({ tagSets: [["serve"], ["edge"]], signatureDefs: { serving_default: { outputs: { y: { dtype: "float32" } } } } });
   const missing = await run(folder, "inspect", "dense", "--saved_model_tags", "serve,quantized");
   expect([missing.status, missing.err]).toEqual([1, expect.stringContaining("{serve}, {edge}")]);
+});
+
+test("ashore inspect shows the features of examples, and how many warm-up records there are", async () => {
+  await examples().write(join(folder, "examples"));
+  await mkdir(join(folder, "examples/assets.extra"));
+  await writeFile(join(folder, "examples/assets.extra/warmup.json"), '{"warmup":[{"examples":[{"x":[1.0,2.0]}]},{"signature_name":"classify","examples":[{}]}]}');
+  const { status, out } = await run(folder, "inspect", "examples");
+  expect(status).toBe(0);
+  expect(out).toMatch(/input +inputs +string +\[\?\] +\S+\n +feature +x +float32 +\[2\] +\S+ +has a default\n +output +scores/);
+  expect(out).toContain("  2 warm-up records\n");
 });
 
 test("ashore inspect takes the only meta graph there is, whatever its tags", async () => {

@@ -7,6 +7,7 @@ import { modelName } from "../../../protocol/names.ts";
 import type { NamedTensors } from "../../../protocol/tensor.ts";
 import { createBatching, type EngineHost, type RequestMetrics } from "../../../runtime/index.ts";
 import { writeLinearModel } from "../../support/make-model.ts";
+import { examples } from "../../support/saved-model-writer/models.ts";
 import { startPublishing, type Publishing } from "../../support/publishing.ts";
 import { predictionLog, tfRecordFile } from "../../support/warm-up-file.ts";
 import { emptyDisk, testDevice, testServer, type Device } from "./device.ts";
@@ -119,6 +120,24 @@ test("a version with a record that fails is END and says why, and the one before
   ]);
   expect(d.warmedUp).toEqual(["2 INTERNAL 1 true"]);
   expect(await d.ask(1, "/v1/models/bad:predict")).toMatchObject({ status: 200, version: "1", y: 2 });
+});
+
+test("a SavedModel of serialized examples is proved on its features, warm on its records, and classifies", async () => {
+  const folder = publishing.folder("scores/1");
+  await examples().write(folder);
+  await mkdir(join(folder, "assets.extra"));
+  const example = { features: { feature: { x: { float_list: { value: [1, 2] } } } } };
+  await writeFile(join(folder, "assets.extra/tf_serving_warmup_requests"), tfRecordFile([predictionLog({ classify_log: { request: { model_spec: { signature_name: "classify" }, input: { example_list: { examples: [example, {}] } } } } })]));
+  const { notes } = await publishing.publish("scores", 1);
+  expect(notes.join()).not.toContain("no self-test");
+  const d = await device("scores");
+  expect(d.warmedUp).toEqual(["1 OK 1 true"]);
+  const ask = async (verb: string, body: string): Promise<unknown> => {
+    const answer = await d.runtime.handle({ method: "POST", target: `/v1/models/scores:${verb}`, body: () => new TextEncoder().encode(body) });
+    return JSON.parse(typeof answer.body === "string" ? answer.body : new TextDecoder().decode(answer.body));
+  };
+  expect(await ask("classify", '{"signature_name":"classify","examples":[{"x":[3.0,1.0]},{}]}')).toEqual({ results: [[["", 5]], [["", 0]]] });
+  expect(await ask("regress", '{"context":{"x":[1.0,0.0]},"examples":[{},{"x":[0.0,1.0]}]}')).toEqual({ results: [2, -1] });
 });
 
 /** Computes a self-test, and of a model loaded later nothing after it. */
