@@ -18,8 +18,8 @@ export interface EdgeOptions extends Omit<EdgeRuntimeOptions, "metrics" | "onEng
   readonly port?: number | undefined;
   /** Where Prometheus finds metrics; null for nowhere. Default `/monitoring/prometheus/metrics`. */
   readonly metricsPath?: string | null | undefined;
-  /** Computes requests that wait together. Default: each by itself. */
-  readonly batching?: BatchingParameters | undefined;
+  /** Computes requests that wait together, with what is said here besides TensorFlow Serving's defaults. Default: each by itself. */
+  readonly batching?: Partial<BatchingParameters> | undefined;
   readonly log?: Log | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface Edge {
 /**
  * The runtime in Node behind a port of its own. Resolves when it can answer: once a stored version is loaded, without the
  * server, or else when the first look at the server is over, whatever it brought.
- * @throws STORE_LOCKED, STORE_FULL, STORE_FAILED; CONFIG_INVALID for an address that cannot be listened at; CANCELLED
+ * @throws STORE_LOCKED, STORE_FULL, STORE_FAILED; CONFIG_INVALID for an address that cannot be listened at, and for `batching`; CANCELLED
  */
 export async function startEdge({ host = "127.0.0.1", port = 8501, metricsPath = DEFAULT_METRICS_PATH, batching, log, report, ...options }: EdgeOptions, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Edge> {
   const metrics = createMetrics();
