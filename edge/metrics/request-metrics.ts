@@ -1,3 +1,4 @@
+import { isModelName } from "../../protocol/names.ts";
 import type { RequestMetrics } from "../../runtime/index.ts";
 import type { Metrics } from "./metrics.ts";
 import { exponential } from "./series.ts";
@@ -6,6 +7,9 @@ import { exponential } from "./series.ts";
 const MICROSECONDS = exponential(10, 1.8, 33);
 /** The same in seconds, for ours. */
 const SECONDS = exponential(1e-5, 1.8, 33);
+
+/** So many names of models that are not there are counted by name, as TensorFlow Serving counts all: callers can make up any number. */
+const STRANGERS = 100;
 
 /** Counts of REST requests under TensorFlow Serving's names (`servables/tensorflow/util.cc`), and ours by version and signature def. */
 export function createRequestMetrics({ series }: Metrics): RequestMetrics {
@@ -19,9 +23,16 @@ export function createRequestMetrics({ series }: Metrics): RequestMetrics {
   const answered = series.counter("ashore_predict_requests_total", ["model_name", "version", "signature_def", "status"]);
   const took = series.sampler("ashore_predict_duration_seconds", ["model_name", "version", "signature_def"], SECONDS);
 
+  const strangers = new Set<string>();
+  function known(name: string | undefined): string {
+    if (name === undefined || !isModelName(name)) return "";
+    if (strangers.size < STRANGERS) strangers.add(name);
+    return strangers.has(name) ? name : "";
+  }
+
   return {
     now: () => performance.now(),
-    request: ({ model = "", version, signatureDef = "", api, status, examples: count, microseconds }) => {
+    request: ({ asked, model = known(asked), version, signatureDef = "", api, status, examples: count, microseconds }) => {
       requests.add([model, status]);
       if (version !== undefined && api !== "") answered.add([model, String(version), signatureDef, status]);
       if (status !== "OK") return;

@@ -86,6 +86,7 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     const outcome = await answer(route, request, signal).catch((thrown: unknown) => failure(thrown));
     metrics?.request({
       model: modelOf(route),
+      asked: "model" in route ? route.model : undefined,
       version: outcome.version,
       signatureDef: outcome.inference?.signatureDef,
       examples: outcome.inference?.examples,
@@ -96,7 +97,7 @@ export function createRestCore({ manager, clock, timeoutMs = LIMITS.requestTimeo
     return { status: outcome.status, headers: headersOf(outcome), body: outcome.body };
   }
 
-  /** For metrics: a model that is there, so that callers cannot make up series. */
+  /** For metrics: a model that is there. */
   function modelOf(route: Routed): string | undefined {
     if (route.kind === "simple") return manager.names()[0];
     return "model" in route && manager.has(route.model) ? route.model : undefined;

@@ -28,8 +28,10 @@ export interface RestCore {
 }
 
 export interface RequestRecord {
-  /** The model that the request named; undefined where there is none of that name, so that callers cannot make up series. */
+  /** The model that the request named; undefined where there is none of that name. */
   readonly model: string | undefined;
+  /** The name as the request has it, of a model or not: callers can make up any number of them. */
+  readonly asked?: string | undefined;
   readonly version: number | undefined;
   /** The signature def that computed; undefined where none was reached. */
   readonly signatureDef?: string | undefined;

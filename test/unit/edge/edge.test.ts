@@ -69,7 +69,7 @@ describe("an edge", () => {
     expect([ready.status, JSON.parse(ready.body)]).toEqual([200, { ready: true, models: [{ name: "line", ready: true, versions: [{ version: 1, state: "AVAILABLE" }] }] }]);
     const { body } = await client.get("/monitoring/prometheus/metrics");
     expect(body).toContain(':tensorflow:serving:request_count{model_name="line",status="OK"} 1');
-    expect(body).toContain(':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 1');
+    expect(body).toContain(':tensorflow:serving:request_count{model_name="none",status="NOT_FOUND"} 1');
     expect(body).toMatch(/:tensorflow:serving:request_latency_count\{model_name="line",API="predict",entrypoint="REST"\} 1/);
     expect(body).toContain('ashore_predict_requests_total{model_name="line",version="1",signature_def="serving_default",status="OK"} 1');
     expect(body).toContain('ashore_version_state{model_name="line",version="1",state="AVAILABLE"} 1');

@@ -58,7 +58,7 @@ test("requests are counted as TensorFlow Serving counts them, and by version and
   request({ model: "m", version: 2, signatureDef: "serving_default", api: "predict", status: "OK", microseconds: 100 });
   request({ model: "m", version: 2, signatureDef: "cls", api: "classify", status: "OK", microseconds: 100, examples: 3 });
   request({ model: "m", version: 2, signatureDef: "serving_default", api: "predict", status: "INVALID_ARGUMENT", microseconds: 100 });
-  request({ model: undefined, version: undefined, api: "predict", status: "NOT_FOUND", microseconds: 100 });
+  for (const asked of ["none", "none", undefined, "no name: at all"]) request({ model: undefined, asked, version: undefined, api: "predict", status: "NOT_FOUND", microseconds: 100 });
   request({ model: "m", version: undefined, api: "", status: "OK", microseconds: 100 });
   ran("m", "predict", 50);
   warmedUp?.({ model: modelName("m"), version: version(2), status: "OK", records: 3, milliseconds: 12 });
@@ -66,7 +66,8 @@ test("requests are counted as TensorFlow Serving counts them, and by version and
   for (const line of [
     ':tensorflow:serving:request_count{model_name="m",status="OK"} 3',
     ':tensorflow:serving:request_count{model_name="m",status="INVALID_ARGUMENT"} 1',
-    ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 1',
+    ':tensorflow:serving:request_count{model_name="none",status="NOT_FOUND"} 2',
+    ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 2',
     // Bounds are 10 * 1.8^k, printed with six digits.
     ':tensorflow:serving:request_latency_bucket{model_name="m",API="predict",entrypoint="REST",le="58.32"} 0',
     ':tensorflow:serving:request_latency_bucket{model_name="m",API="predict",entrypoint="REST",le="104.976"} 1',
@@ -84,6 +85,14 @@ test("requests are counted as TensorFlow Serving counts them, and by version and
     expect(text.split("\n")).toContain(line);
   }
   expect(text.match(/request_latency_bucket\{model_name="m",API="predict"/g)).toHaveLength(34);
+});
+
+test("names that callers make up are counted by name up to a bound", () => {
+  const metrics = createMetrics();
+  const { request } = createRequestMetrics(metrics);
+  for (let i = 0; i < 1000; i++) request({ model: undefined, asked: `made-up-${i}`, version: undefined, api: "predict", status: "NOT_FOUND", microseconds: 1 });
+  const lines = metrics.series.text().trim().split("\n");
+  expect([lines.length, lines.at(-1)]).toEqual([102, ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 900']);
 });
 
 test("batches are counted under TensorFlow Serving's names", () => {
