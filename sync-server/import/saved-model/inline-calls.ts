@@ -4,8 +4,9 @@ import { nodeOf } from "../graph-nodes.ts";
 import { typeAttr } from "../graph/attrs.ts";
 import type { Graph, GraphFunction, GraphNode } from "../graph/graph.ts";
 import type { NodeNames } from "../graph/node-names.ts";
+import { functionsOf } from "../graph/reach.ts";
 import { dataInputs, parseReference, referTo } from "../graph/references.ts";
-import { scopesOf } from "../graph/rewrite.ts";
+import type { Scope } from "../graph/rewrite.ts";
 import { effectfulFunctions, hasEffects } from "./effects.ts";
 
 const CALLS: ReadonlySet<string> = new Set(["PartitionedCall", "StatefulPartitionedCall"]);
@@ -27,24 +28,37 @@ export function inlineCalls(graph: Graph, names: NodeNames, what: string): strin
   const effectful = effectfulFunctions(graph);
   let calls = 0;
   let total = 0;
-  for (const scope of scopesOf(graph)) {
+  const kept = new Set<GraphFunction>();
+  const scopes: Scope[] = [graph];
+  for (let scope = scopes.pop(); scope !== undefined; scope = scopes.pop()) {
     const nodes: GraphNode[] = [];
     // A function's constants are the same at each of its calls: one copy in a scope is enough.
     const constants = new Map<string, string>();
-    const pending: Call[] = scope.nodes.map((node) => ({ node, chain: scope.function === undefined ? [] : [scope.function.name] })).reverse();
+    const outer = scope.function === undefined ? [] : [scope.function.name];
+    const pending: Call[] = scope.nodes.map((node) => ({ node, chain: outer })).reverse();
     for (let call = pending.pop(); call !== undefined; call = pending.pop()) {
       const { node, chain } = call;
       nodes.push(node);
       if (++total > LIMITS.graphNodes) throw new AshoreError("LIMIT_EXCEEDED", `${what} has more than ${LIMITS.graphNodes} nodes once its function calls are inlined.`);
       const body = calledBy(node, functions);
-      if (body === undefined) continue;
+      if (body === undefined) {
+        for (const name of functionsOf(node)) {
+          const inner = functions.get(name);
+          if (inner === undefined || kept.has(inner)) continue;
+          kept.add(inner);
+          scopes.push({ nodes: inner.nodes, function: inner });
+        }
+        continue;
+      }
       if (chain.includes(body.name)) throw new AshoreError("MODEL_MALFORMED", `${what}: the function ${JSON.stringify(body.name)} calls itself (${[...chain, body.name].join(" > ")}).`);
       calls += 1;
       const copies = expand(node, body, { graph, names, constants, effectful, what });
       for (const copy of copies.reverse()) pending.push({ node: copy, chain: [...chain, body.name] });
     }
-    scope.nodes.splice(0, scope.nodes.length, ...nodes);
+    if (scope.function === undefined) graph.nodes = nodes;
+    else scope.function.nodes = nodes;
   }
+  graph.functions = graph.functions.filter((body) => kept.has(body));
   return calls === 0 ? [] : [`inlined ${calls} calls`];
 }
 
