@@ -8,6 +8,7 @@ import { optimiseGraph, type Keep } from "./graph/optimise-graph.ts";
 import { printGraph, type GraphParts } from "./graph/print-graph.ts";
 import { readGraphFile } from "./graph/read-graph-file.ts";
 import type { ImportedGraph, ImportOptions } from "./imported-model.ts";
+import { importLayersModel } from "./layers-model/import-layers-model.ts";
 import { signatureDefsOf, signatureSchema, type Signature } from "./signature-defs.ts";
 import type { SourceFolder } from "./source-folder.ts";
 import { refuseUnsupportedOps } from "./unsupported-ops.ts";
@@ -23,25 +24,28 @@ const modelJsonSchema = v.object({
 });
 
 /**
- * A TF.js graph model: `model.json` and the weight files that it names, read whole.
+ * A TF.js model: `model.json` and the weight files that it names, read whole. A layers model becomes the graph of its layers.
  * @throws MODEL_INCOMPLETE while files are missing or short, MODEL_MALFORMED for what will not get better by waiting,
  * MODEL_UNSUPPORTED_OP, LIMIT_EXCEEDED, CANCELLED
  */
 export async function importTfjsGraphModel(source: SourceFolder, options: ImportOptions = {}): Promise<ImportedGraph> {
-  const what = `${MODEL_JSON} in ${source.path}`;
-  const json = parseModelJson(await source.read(MODEL_JSON, LIMITS.modelJsonBytes), what);
+  const file = `${MODEL_JSON} in ${source.path}`;
+  const json = parseModelJson(await source.read(MODEL_JSON, LIMITS.modelJsonBytes), file);
+  const isLayers = isLayersModel(json);
+  const what = isLayers ? `${file} (a layers model)` : file;
   const result = v.safeParse(modelJsonSchema, json);
   if (!result.success) {
     const { message } = schemaError(what, result.issues);
     throw new AshoreError("MODEL_MALFORMED", message);
   }
   const { weightsManifest, userDefinedMetadata } = result.output;
+  if (isLayers) return importLayersModel(json["modelTopology"], weightsManifest, source, what, options);
   // Converters before 2.0 kept the signature among the user's metadata, where TF.js still looks first.
   const signature = userDefinedMetadata?.signature ?? result.output.signature ?? undefined;
-  const file = parseGraphFile(graphBlob(json, signature), what);
-  if (options.unsupportedOps !== "accept") refuseUnsupportedOps(file, what);
-  const signatureDefs = signatureDefsOf(signature, file.modelTopology, what);
-  const parts = readGraphFile(file, await readWeights(weightsManifest, source), what);
+  const graphFile = parseGraphFile(graphBlob(json, signature), what);
+  if (options.unsupportedOps !== "accept") refuseUnsupportedOps(graphFile, what);
+  const signatureDefs = signatureDefsOf(signature, graphFile.modelTopology, what);
+  const parts = readGraphFile(graphFile, await readWeights(weightsManifest, source), what);
   const stages = options.optimise === false ? [] : optimiseGraph(parts.graph, keptTensors(parts, signatureDefs));
   return { ...printGraph(parts), signatureDefs, stages, assets: [] };
 }
@@ -64,6 +68,10 @@ function graphBlob(json: Readonly<Record<string, unknown>>, signature: Signature
   return new TextEncoder().encode(JSON.stringify(graph));
 }
 
+function isLayersModel({ format, modelTopology }: Readonly<Record<string, unknown>>): boolean {
+  return format === "layers-model" || (typeof modelTopology === "object" && modelTopology !== null && ("model_config" in modelTopology || "config" in modelTopology));
+}
+
 /** A model.json's object, after the ways in which it is often something else were named. */
 function parseModelJson(bytes: Uint8Array, what: string): Readonly<Record<string, unknown>> {
   const start = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
@@ -81,12 +89,9 @@ function parseModelJson(bytes: Uint8Array, what: string): Readonly<Record<string
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw new AshoreError("MODEL_MALFORMED", `${what} is JSON, but no object; it is not a TF.js model.`);
   const object = Object.fromEntries(Object.entries(json));
   const { format, modelTopology } = object;
-  const isLayers = format === "layers-model" || (typeof modelTopology === "object" && modelTopology !== null && ("model_config" in modelTopology || "config" in modelTopology));
-  if (isLayers) {
-    throw new AshoreError("MODEL_MALFORMED", `${what} is a layers model; graph models are taken. Convert the Keras model or SavedModel with tensorflowjs_converter --output_format=tfjs_graph_model.`);
-  }
+  if (isLayersModel(object)) return object;
   if (format !== undefined && format !== null && format !== "graph-model") {
-    throw new AshoreError("MODEL_MALFORMED", `${what} has the format ${JSON.stringify(format)}; TF.js graph models ("graph-model") are taken.`);
+    throw new AshoreError("MODEL_MALFORMED", `${what} has the format ${JSON.stringify(format)}; "graph-model" and "layers-model" are taken.`);
   }
   if (modelTopology === undefined) throw new AshoreError("MODEL_MALFORMED", `${what} has no modelTopology; it is not a TF.js model.`);
   return object;
