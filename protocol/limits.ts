@@ -48,6 +48,8 @@ export const LIMITS = {
   /** Of a graph with the functions that it calls in place of the calls. */
   graphNodes: 2_000_000,
   functionDepth: 256,
+  /** Steps of a recurrent layer that is written out step by step. */
+  unrolledSteps: 512,
   protoDepth: 100,
   /** Elements of all constants of a saved_model.pb, also of those that are written as one value for many. */
   constantBytes: 1_024 * MIB,

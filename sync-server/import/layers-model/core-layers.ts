@@ -83,12 +83,12 @@ const rescaling: Layer = ({ graph, options, inputs: [x] }) => {
 
 const embedding: Layer = ({ graph, name, options, inputs: [x] }) => {
   options.only("input_length", x.shape[1]);
-  options.flag("mask_zero", false);
+  const masked = options.flag("mask_zero", false);
   const [rows, columns] = [options.number("input_dim", 0), options.number("output_dim", 0)];
   const ids = x.type === "DT_INT32" ? x.ref : graph.node("Cast", [x.ref], { SrcT: typeAttr(x.type), DstT: typeAttr("DT_INT32") });
   const attrs = { Tparams: typeAttr("DT_FLOAT"), Tindices: typeAttr("DT_INT32"), Taxis: typeAttr("DT_INT32"), batch_dims: intAttr(0) };
   const found = graph.node("GatherV2", [graph.weight(name, "embeddings", [rows, columns]), ids, graph.ints([0], [])], attrs);
-  return { ref: found, shape: [...x.shape, columns], type: "DT_FLOAT" };
+  return { ref: found, shape: [...x.shape, columns], type: "DT_FLOAT", masked };
 };
 
 /** (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the averages of the training. */

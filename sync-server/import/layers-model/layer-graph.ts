@@ -9,6 +9,8 @@ export interface Flow {
   readonly ref: string;
   readonly shape: readonly number[];
   readonly type: "DT_FLOAT" | "DT_INT32" | "DT_BOOL";
+  /** Whether layers that look at masks would pass over some of it. */
+  readonly masked?: boolean;
 }
 
 export const FLOAT: Attrs = { T: typeAttr("DT_FLOAT") };

@@ -90,6 +90,19 @@ describe("a layers model answers as TensorFlow.js's own layers do", () => {
     await expectSame(make());
   });
 
+  test.each([[{}], [{ returnSequences: true, goBackwards: true, activation: "relu", recurrentActivation: "sigmoid" }], [{ useBias: false }]] as const)("LSTM, GRU and SimpleRNN with %j", async (options) => {
+    const inputShape = [5, 3];
+    await expectSame(chain(layers.lstm({ inputShape, units: 4, ...options })));
+    await expectSame(chain(layers.gru({ inputShape, units: 4, ...options })));
+    const { recurrentActivation: _, ...simple } = { recurrentActivation: "", ...options };
+    await expectSame(chain(layers.simpleRNN({ inputShape, units: 4, ...simple })));
+  });
+
+  test("recurrent layers on top of each other and of words", async () => {
+    const model = chain(layers.embedding({ inputShape: [4], inputDim: 6, outputDim: 3 }), layers.lstm({ units: 3, returnSequences: true }), layers.gru({ units: 2 }), layers.dense({ units: 2 }));
+    await expectSame(model, undefined, [tf.tensor([[0, 5, 2, 2], [1, 1, 3, 4]])]);
+  });
+
   test("Embedding", async () => {
     const model = chain(layers.embedding({ inputShape: [4], inputDim: 6, outputDim: 3 }), layers.globalAveragePooling1d());
     await expectSame(model, undefined, [tf.tensor([[0, 5, 2, 2], [1, 1, 3, 4]])]);
@@ -135,7 +148,10 @@ describe("a layers model answers as TensorFlow.js's own layers do", () => {
 
 describe("a layers model that cannot be taken is refused", () => {
   const refusals: readonly [string, () => tf.LayersModel, RegExp, Edit?][] = [
-    ["a layer that is not known", () => chain(layers.lstm({ inputShape: [4, 2], units: 3 })), /lstm_LSTM\d+ is a LSTM, which is not known here\. Known are Dense/],
+    ["a layer that is not known", () => chain(layers.repeatVector({ inputShape: [4], n: 3 })), /RepeatVector\d+ is a RepeatVector, which is not known here\. Known are Dense/],
+    ["a recurrent layer over sequences of any length", () => chain(layers.lstm({ inputShape: [null, 2], units: 3 })), /\(LSTM\) takes sequences of any length/],
+    ["a recurrent layer over masked words", () => chain(layers.embedding({ inputShape: [4], inputDim: 6, outputDim: 3, maskZero: true }), layers.gru({ units: 3 })), /\(GRU\) takes what an Embedding with mask_zero masks/],
+    ["a recurrent layer that keeps its state", () => chain(layers.lstm({ batchInputShape: [1, 4, 2], units: 3, stateful: true })), /\(LSTM\) has stateful true/],
     ["channels first", () => chain(layers.conv2d({ inputShape: [3, 8, 8], filters: 2, kernelSize: 3, dataFormat: "channelsFirst" })), /\(Conv2D\) has data_format "channels_first"/],
     ["a normalisation of another axis", () => chain(layers.batchNormalization({ ...image, axis: 1 })), /\(BatchNormalization\) normalises another axis/],
     ["an option that is not known", () => chain(layers.dense({ inputShape: [3], units: 2 })), /\(Dense\) has the option window: 3, which is not known here/, (json) => patchLayer(json, { window: 3 })],
