@@ -91,6 +91,12 @@ export class SavedModelWriter {
     return graph.op("ReadVariableOp", [variable], { dtype: attr.type("string") }, { after: [assigned] });
   }
 
+  /** Lets a node run once after the variables are loaded. */
+  initialise(reference: string): this {
+    this.#initializers.push(reference);
+    return this;
+  }
+
   /** A table that is filled from a file of one key or value a line, which says `key` (whole lines to their numbers) or the other way. */
   tableOf(asset: string, direction: "line-to-number" | "number-to-line"): string {
     const forth = direction === "line-to-number";

@@ -38,6 +38,49 @@ describe.each(["cpu", "wasm"] as const)("a SavedModel on %s", (backend) => {
   });
 });
 
+/** TF1: numbers of words by a table of constants, whose value is `far` for the last. */
+function constantTable(far: bigint): Writer {
+  const model = new Writer("tf1");
+  const { graph } = model;
+  const table = graph.op("HashTableV2", [], { key_dtype: attr.type("string"), value_dtype: attr.type("int64"), shared_name: attr.text("words") }, { name: "words" });
+  const values = graph.constant({ dtype: "int64", shape: [2], data: BigInt64Array.of(7n, far) });
+  model.initialise(graph.op("InitializeTableV2", [table, graph.constant(strings([2], ["a", "b"])), values], { Tkey: attr.type("string"), Tval: attr.type("int64") }));
+  const x = graph.placeholder("x", "string", null);
+  const found = graph.op("LookupTableFindV2", [table, x, graph.constant(tensor.int64([], [-1]))], { Tin: attr.type("string"), Tout: attr.type("int64") });
+  return model.signature("serving_default", { x: [x, "string", null] }, { y: [found, "int64", null] });
+}
+
+describe("tables and weights", () => {
+  test("a table of constants, for one word too", async () => {
+    const imported = await importWritten(constantTable(9n));
+    expect(await answersOf(imported, "serving_default", { x: strings([], ["b"]) }, "wasm")).toEqual({ y: { shape: [], values: [9] } });
+  });
+
+  test("a table that holds more than 32 bits is refused by name", async () => {
+    await expect(importWritten(constantTable(2n ** 40n))).rejects.toMatchObject({ code: "MODEL_UNSUPPORTED_OP", message: expect.stringMatching(/table words, the constant words\/values of type int64 holds 1099511627776/) });
+  });
+
+  test("a table that nothing fills is refused by name", async () => {
+    const model = graphModel({ x: "string" }, (graph, [x = ""]) => {
+      const table = graph.op("HashTableV2", [], { key_dtype: attr.type("string"), value_dtype: attr.type("int64") }, { name: "empty" });
+      return { y: [graph.op("LookupTableFindV2", [table, x, graph.constant(tensor.int64([], [-1]))], { Tin: attr.type("string"), Tout: attr.type("int64") }), "int64"] };
+    });
+    await expect(importWritten(model)).rejects.toThrow(/looks into the table empty, which nothing fills/);
+  });
+
+  test("large weights of half precision travel as such", async () => {
+    const model = new Writer("tf2");
+    // 0x4000 is 2 in half precision.
+    const kernel = model.variable("kernel", { dtype: "float16", shape: [2048, 1], data: new Uint16Array(2048).fill(0x4000) });
+    const T = { T: attr.type("float16") };
+    model.serve("serving_default", { x: ["float16", [-1, 2048]] }, { y: ["float16", [-1, 1]] }, [kernel], (graph, [x = ""], [handle = ""]) => [graph.op("MatMul", [x, graph.op("ReadVariableOp", [handle], { dtype: attr.type("float16") })], T)]);
+    const imported = await importWritten(model);
+    expect(imported.tensors.map(({ bytes, quantization }) => [bytes.byteLength, quantization?.dtype])).toEqual([[4096, "float16"]]);
+    expect(imported.signatureDefs["serving_default"]?.inputs["x"]?.dtype).toBe("float16");
+    expect(await answersOf(imported, "serving_default", { x: tensor.float([1, 2048], new Array<number>(2048).fill(0.5)) }, "wasm")).toEqual({ y: { shape: [1, 1], values: [2048] } });
+  });
+});
+
 describe("signature defs", () => {
   test("keep their names, dtypes, order, methods and defaults; what initialises is none", async () => {
     const model = graphModel({ b: "int64", a: "uint8" }, (graph, [b = "", a = ""]) => ({
