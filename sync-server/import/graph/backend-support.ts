@@ -6,8 +6,9 @@ import { scopesOf } from "./rewrite.ts";
 
 /** Operations of TF.js 4.22's converter that a backend has no kernel for, or a wrong one; `cpu` has them all. */
 export const WITHOUT_KERNEL: Readonly<Record<Exclude<Backend, "cpu">, ReadonlySet<string>>> = {
-  // Dilation2D on wasm takes the smallest positive number for the least: where all are negative, that is its answer.
-  wasm: new Set(["Dilation2D", "Complex", "ComplexAbs", "Real", "Imag", "FFT", "IFFT", "RFFT", "IRFFT", "Einsum", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "StaticRegexReplace"]),
+  // The first two take the smallest positive number for the least on wasm: where all are negative, that is their answer. The third
+  // knows no place.
+  wasm: new Set(["Dilation2D", "MaxPool3D", "MaxPoolWithArgmax", "Complex", "ComplexAbs", "Real", "Imag", "FFT", "IFFT", "RFFT", "IRFFT", "Einsum", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "StaticRegexReplace"]),
   webgpu: new Set([
     ...["BitwiseAnd", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "SparseFillEmptyRows", "SparseReshape", "StaticRegexReplace"],
     ...["StringSplit", "StringToHashBucketFast", "Unique", "UniqueV2"],

@@ -72,6 +72,29 @@ export const throughIntegers: Rule = (node, { add, become }) => {
   return true;
 };
 
+const INTEGERS: ReadonlySet<string> = new Set(["DT_INT32", "DT_INT64", "DT_UINT8", "DT_INT8", "DT_INT16", "DT_UINT16", "DT_UINT32"]);
+const HALF = 65_536;
+
+/**
+ * TF.js's wasm backend says of every slice with steps that it is of floats, whose bits integers are not: they go as floats, their
+ * upper and lower half each, exactly.
+ */
+export const steppedSlice: Rule = (node, write) => {
+  const { inputs, attrs } = node;
+  const { add, constant, constantOf, become } = write;
+  const strides = constantOf(inputs[3]);
+  if (!INTEGERS.has(typeOf(attrs, "T") ?? "")) return throughIntegers(node, write);
+  if (strides !== undefined && toNumbers(strides).every((step) => step === 1)) return false;
+  const [x = "", ...where] = inputs;
+  const toFloat = { SrcT: typeAttr("DT_INT32"), DstT: typeAttr("DT_FLOAT") };
+  const toInt = { SrcT: typeAttr("DT_FLOAT"), DstT: typeAttr("DT_INT32"), Truncate: boolAttr(false) };
+  const upper = add("FloorDiv", [x, constant(scalar(HALF))], INT);
+  const lower = add("Sub", [x, add("Mul", [upper, constant(scalar(HALF))], INT)], INT);
+  const [high, low] = [upper, lower].map((half) => add("Cast", [add("StridedSlice", [add("Cast", [half], toFloat), ...where], { ...attrs, T: typeAttr("DT_FLOAT") })], toInt));
+  become("AddV2", [add("Mul", [high ?? "", constant(scalar(HALF))], INT), low ?? ""], { T: attrs["T"] ?? typeAttr("DT_INT32") });
+  return true;
+};
+
 /** Exclusive or out of the operations that TF.js has. */
 export const lowerLogicalXor: Rule = ({ inputs }, { add, become }) => {
   const [a = "", b = ""] = inputs;

@@ -2,7 +2,7 @@ import { boolAttr, boolOf, floatOf, intOf, intAttr, textAttr, textOf, typeAttr, 
 import type { Graph } from "./graph.ts";
 import { lowerEinsum } from "./lower-einsum.ts";
 import { lowerBatchGather, lowerRoll, lowerSpaceToDepth } from "./lower-gather.ts";
-import { lowerLogicalXor, lowerMatrixBandPart, lowerMatrixDiag, throughIntegers } from "./lower-masks.ts";
+import { lowerLogicalXor, lowerMatrixBandPart, lowerMatrixDiag, steppedSlice, throughIntegers } from "./lower-masks.ts";
 import { lowerBucketize, lowerDynamicPartition, lowerDynamicStitch, lowerSegmentSum } from "./lower-segments.ts";
 import type { NodeNames } from "./node-names.ts";
 import { dataInputs, referTo } from "./references.ts";
@@ -257,7 +257,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   FusedBatchNormV3: batchNorm,
   Reverse: throughIntegers,
   ReverseV2: throughIntegers,
-  StridedSlice: throughIntegers,
+  StridedSlice: steppedSlice,
   Select: selectRows,
   SelectV2: throughIntegers,
 };

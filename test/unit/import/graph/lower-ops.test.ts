@@ -58,6 +58,10 @@ const CASES: readonly Case[] = [
     what: "StridedSlice of bools", inputs: { x: bools([5], [1, 0, 1, 0, 1]) },
     body: (graph, [x = ""]) => [graph.op("StridedSlice", [x, ...[[1], [5], [2]].map((n) => graph.constant(int([1], n)))], { ...B, Index: attr.type("int32") }), "bool"], shape: [2], values: [0, 0],
   },
+  {
+    what: "StridedSlice of integers, in steps", inputs: { x: int([5], [-2_147_483_648, 0, 2_147_483_647, 0, -65_537]) },
+    body: (graph, [x = ""]) => [graph.op("StridedSlice", [x, ...[[0], [5], [2]].map((n) => graph.constant(int([1], n)))], { ...I, Index: attr.type("int32") }), "int32"], shape: [3], values: [-2_147_483_648, 2_147_483_647, -65_537],
+  },
   { what: "SelectV2 of bools", inputs: { c: bools([2], [1, 0]), a: bools([2], [0, 0]), b: bools([2], [1, 1]) }, body: (graph, inputs) => [graph.op("SelectV2", inputs, B), "bool"], shape: [2], values: [0, 1] },
   { what: "Mod of negatives", inputs: { a: int([2], [-7, 7]), b: int([2], [3, -3]) }, body: (graph, inputs) => [graph.op("Mod", inputs, I), "int32"], shape: [2], values: [-1, 1] },
   { what: "whole quotients of negatives", inputs: { a: int([2], [-7, 7]), b: int([2], [2, -2]) }, body: (graph, inputs) => [graph.op("Div", inputs, I), "int32"], shape: [2], values: [-3, -3] },
