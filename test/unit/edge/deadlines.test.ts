@@ -115,19 +115,20 @@ test("one that waits for its batch leaves the line when its client goes away, an
   };
   const client = createRestClient(url);
   const entered = async (): Promise<string | undefined> => /batching_session:input_batch_size_count\{\} (\d+)/.exec((await client.get("/monitoring/prometheus/metrics")).body)?.[1];
-  // Two batches may be under way at a time.
-  const first = send('{"instances":[1]}');
-  await expect.poll(() => state.rows).toEqual([1]);
-  const second = send('{"instances":[1,2]}');
-  await expect.poll(() => state.rows).toEqual([1, 2]);
-  const third = send('{"instances":[1,2,3]}');
-  await expect.poll(entered).toBe("3");
-  third.destroy();
-  const fourth = send('{"instances":[1,2,3,4]}');
-  await expect.poll(entered).toBe("4");
-  first.destroy();
-  await expect.poll(() => state.rows).toEqual([1, 2, 4]);
-  for (const outgoing of [second, fourth]) outgoing.destroy();
-  await expect.poll(() => state.ended).toEqual(["CANCELLED", "CANCELLED", "CANCELLED"]);
+  // One request more than run at a time: the last of them waits.
+  const sent: ClientRequest[] = [];
+  const ask = async (): Promise<void> => {
+    sent.push(send(JSON.stringify({ instances: Array.from({ length: sent.length + 1 }, () => 1) })));
+    await expect.poll(entered).toBe(String(sent.length));
+  };
+  do await ask();
+  while (state.rows.length === sent.length);
+  const running = [...state.rows];
+  sent.at(-1)?.destroy();
+  await ask();
+  sent[0]?.destroy();
+  await expect.poll(() => state.rows).toEqual([...running, running.length + 2]);
+  for (const outgoing of sent) outgoing.destroy();
+  await expect.poll(() => state.ended).toEqual(state.rows.map(() => "CANCELLED"));
   client.close();
 });
