@@ -140,6 +140,13 @@ export class Body {
     return node.name;
   }
 
+  /** A new node, before the one that is to read it; its name. */
+  addNode(base: string, { op, inputs, attrs }: Rewrite, before: GraphNode): string {
+    const node: GraphNode = { name: this.#names.fresh(base), op, inputs: [...inputs], attrs };
+    this.#add(node, before);
+    return node.name;
+  }
+
   #add(node: GraphNode, before: GraphNode): void {
     this.#body.nodes.splice(this.#body.nodes.indexOf(before), 0, node);
     this.#nodes.set(node.name, node);

@@ -6,6 +6,7 @@ import { foldShapes } from "./fold-shapes.ts";
 import { foldTransposed } from "./fold-transposed.ts";
 import { fuseActivations } from "./fuse-activation.ts";
 import { fuseBiases } from "./fuse-bias.ts";
+import { fuseMeans } from "./fuse-mean.ts";
 import { moveBeforeReshapes } from "./fuse-reshape.ts";
 import { fusePrelus } from "./fuse-prelu.ts";
 import type { Graph, StageReport } from "./graph.ts";
@@ -33,6 +34,7 @@ const STAGES: readonly Stage[] = [
   { name: "share", run: shareNodes },
   { name: "fold transposed weights", run: foldTransposed },
   { name: "fold padding", run: foldPads },
+  { name: "pool means", run: fuseMeans },
   { name: "fold batch norms", run: foldScalesAndBiases },
   { name: "fuse PReLU", run: fusePrelus },
   { name: "fuse activations", run: fuseActivations },

@@ -85,6 +85,23 @@ describe("Reshape and Transpose", () => {
   });
 });
 
+describe("the mean of an image", () => {
+  const x = input("x", [-1, 5, 6, 3]);
+  const feeds = { "x:0": wave(2, 5, 6, 3) };
+  const mean = (from: string, keeps: boolean, type = "DT_FLOAT"): GraphNode => op("y", "Mean", [from, "axes"], { keep_dims: boolAttr(keeps), T: typeAttr(type) });
+
+  test("is a pool of its size", async () => {
+    expect(await opsAfter([x, mean("x", true)], { axes: int32([2], 1, 2) }, feeds)).toEqual(["AvgPool"]);
+    expect(await opsAfter([x, mean("x", false)], { axes: int32([2], -2, -3) }, feeds)).toEqual(["AvgPool", "Reshape"]);
+  });
+
+  test("is none over other axes, of integers, or where the size is not known", async () => {
+    expect(await opsAfter([x, mean("x", true)], { axes: int32([2], 1, 3) }, feeds)).toEqual(["Mean"]);
+    expect(await opsAfter([input("x", [-1, -1, 6, 3]), mean("x", true)], { axes: int32([2], 1, 2) }, feeds)).toEqual(["Mean"]);
+    expect(await opsAfter([input("x", [2, 2, 2, 1], "DT_INT32"), mean("x", true, "DT_INT32")], { axes: int32([2], 1, 2) }, { "x:0": int32([2, 2, 2, 1], 1, 2, 3, 4, 5, 6, 7, 8) })).toEqual(["Mean"]);
+  });
+});
+
 describe("what is known of shapes is so", () => {
   let root = "";
   beforeAll(async () => {

@@ -32,7 +32,6 @@ describe("real models", () => {
     await after.close();
     const size = ({ tensors }: typeof plain): number => tensors.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
     expect(size(optimised)).toBeLessThanOrEqual(size(plain));
-    expect(optimised.graph.byteLength).toBeLessThan(plain.graph.byteLength);
     expect(optimised.stages?.some(({ did }) => did.length > 0)).toBe(true);
     // The same source gives the same bytes.
     expect((await importModel(join(root, name))).graph).toEqual(optimised.graph);
