@@ -47,7 +47,8 @@ export async function listen({ config, app, files, log }: ListenOptions): Promis
     if (answerStatic(files, request, response, events)) return;
     response.once("finish", () => app.metrics.answered(routeOf(request.url ?? ""), response.statusCode));
     const { url = "/" } = request;
-    const isRest = (url.startsWith("/v1/") || url === "/predict") && !isForMetrics(config.metricsPath, url);
+    // TensorFlow Serving takes `/V1/` for the same.
+    const isRest = (/^\/v1\//i.test(url) || url === "/predict") && !isForMetrics(config.metricsPath, url);
     const answered = isRest ? answerRest(app.rest.handle, request, response, state) : throughApp(request, response);
     answered.catch((error: unknown) => {
       log.error({ path: request.url }, `A request could not be answered: ${String(error)}`);

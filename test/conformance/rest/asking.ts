@@ -29,6 +29,15 @@ export interface Case {
 
 const encoder = new TextEncoder();
 
+/** The requests that a server answers alike whose only model is `m`, a version 1 and a version 7 of y = x. */
+export async function casesOfOneModel(): Promise<readonly Case[]> {
+  const isElsewhere = ({ target, cors, text, type }: RequestVector): boolean =>
+    type === "text/html" || cors === true || text === undefined || /models\/(?:meta|broken|fails|slow|examples)\b|a%2Fb:predict|labels\/(?:a%2Fb|gone)/.test(target);
+  // Another signature def, or another shape than a model's that says its own.
+  const asksOther = ({ body }: RequestVector): boolean => typeof body === "string" && /"(?:two|nothing)"|"inputs":5|\[\[/.test(body);
+  return Promise.all(REQUEST_VECTORS.filter((vector) => !isElsewhere(vector) && !asksOther(vector)).map(requestCase));
+}
+
 /** All vectors, as requests to the echo service. */
 export async function allCases(): Promise<readonly Case[]> {
   const requests = await Promise.all(REQUEST_VECTORS.map(requestCase));

@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import { createServer, request, type IncomingMessage } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answerRest } from "../../../edge/rest-listener.ts";
 import type { RestCore } from "../../../runtime/index.ts";
+import { askHttp } from "./ask-http.ts";
 import { allCases, type Question, type Reply } from "./asking.ts";
 import { createEchoService } from "./echo-service.ts";
 
@@ -45,16 +44,7 @@ describe("the handler behind node:http", () => {
   beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
   afterAll(() => void server.close());
 
-  async function askServer({ method, target, headers, body, cors }: Question): Promise<Reply> {
-    const { port } = server.address() as AddressInfo;
-    const asked = request({ port, host: "127.0.0.1", method, path: target, headers: { ...headers, ...(cors ? { "x-cors": "1" } : {}), "content-length": body.length } });
-    asked.end(Uint8Array.from(body));
-    const [answer] = (await once(asked, "response")) as [IncomingMessage];
-    const sent = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, String(value)]));
-    return { status: answer.statusCode ?? 0, headers: sent, text: new TextDecoder().decode(await buffer(answer)) };
-  }
-
   test.each(cases)("$name", async ({ question, shown, expected }) => {
-    expect(shown(await askServer(question))).toEqual(expected);
+    expect(shown(await askHttp(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, question))).toEqual(expected);
   });
 });
