@@ -48,6 +48,9 @@ export const LIMITS = {
   /** Of a graph with the functions that it calls in place of the calls. */
   graphNodes: 2_000_000,
   functionDepth: 256,
+  /** Models in models, and layers that stand before those that they take their input from. */
+  layerDepth: 256,
+  appliedLayers: 100_000,
   /** Steps of a recurrent layer that is written out step by step. */
   unrolledSteps: 512,
   protoDepth: 100,

@@ -99,10 +99,10 @@ const batchNormalization: Layer = (call) => {
   if (more.length > 0 || typeof axis !== "number" || axisOf(call, axis) !== rank - 1) throw options.refuse("normalises another axis than the last");
   const channels = x.shape[rank - 1] ?? 0;
   const epsilon = options.number("epsilon", 0.001);
+  const [mean, variance] = [graph.weight(name, "moving_mean", [channels]), graph.weight(name, "moving_variance", [channels])];
   const filled = (value: number): string => graph.floats(new Array<number>(channels).fill(value), [channels]);
   const gamma = options.flag("scale", true) ? graph.weight(name, "gamma", [channels]) : filled(1);
   const beta = options.flag("center", true) ? graph.weight(name, "beta", [channels]) : filled(0);
-  const [mean, variance] = [graph.weight(name, "moving_mean", [channels]), graph.weight(name, "moving_variance", [channels])];
   if (rank === 4) {
     return { ...x, ref: graph.node("FusedBatchNormV3", [x.ref, gamma, beta, mean, variance], { ...FLOAT, U: typeAttr("DT_FLOAT"), epsilon: floatAttr(epsilon), is_training: boolAttr(false) }) };
   }

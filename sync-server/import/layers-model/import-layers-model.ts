@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { AshoreError } from "../../../protocol/errors.ts";
+import { LIMITS } from "../../../protocol/limits.ts";
 import type { SignatureDef, TensorInfo } from "../../../protocol/manifest.ts";
 import { shapeAttr, typeAttr } from "../graph/attrs.ts";
 import { optimiseGraph } from "../graph/optimise-graph.ts";
@@ -17,7 +18,6 @@ const modelSchema = v.object({ class_name: v.string(), config: v.unknown() });
 /** Converters put Keras's config one level down. */
 const topologySchema = v.union([v.pipe(v.object({ model_config: modelSchema }), v.transform(({ model_config: model }) => model)), modelSchema]);
 
-const MODELS_IN_MODELS = 32;
 const DTYPES = { float32: "DT_FLOAT", int32: "DT_INT32", bool: "DT_BOOL" } as const;
 
 /**
@@ -70,6 +70,7 @@ class ModelWriter {
   readonly #graph: LayerGraph;
   readonly #what: string;
   readonly #placeholder: MakePlaceholder;
+  #applied = 0;
 
   constructor(graph: LayerGraph, what: string, placeholder: MakePlaceholder) {
     this.#graph = graph;
@@ -79,13 +80,15 @@ class ModelWriter {
 
   /** A model's outputs, for its inputs or, the outermost, for placeholders. */
   write({ layers, inputs, outputs }: ModelConfig, given: readonly Flow[] | undefined, depth: number): readonly Flow[] {
-    if (depth > MODELS_IN_MODELS) throw new AshoreError("MODEL_MALFORMED", `${this.#what}: models in models more than ${MODELS_IN_MODELS} deep.`);
+    if (depth > LIMITS.layerDepth) throw new AshoreError("LIMIT_EXCEEDED", `${this.#what}: models in models more than ${LIMITS.layerDepth} deep.`);
     const byName = new Map(layers.map((layer) => [layer.name, layer]));
     if (byName.size < layers.length) throw new AshoreError("MODEL_MALFORMED", `${this.#what} has two layers of one name.`);
     const done = new Map<string, readonly Flow[] | "being written">();
     const first = inputs ?? [[layers[0]?.name ?? "", 0, 0] as const];
     if (given !== undefined && given.length !== first.length) throw new AshoreError("MODEL_MALFORMED", `${this.#what}: a model with ${first.length} inputs is given ${given.length}.`);
 
+    /** How many layers are being written one inside the other. */
+    let ahead = 0;
     const flowOf = ([name, node, tensor]: Inbound): Flow => {
       const key = `${node} ${name}`;
       let flows = done.get(key);
@@ -93,16 +96,18 @@ class ModelWriter {
       if (flows === undefined) {
         const layer = byName.get(name);
         if (layer === undefined) throw new AshoreError("MODEL_MALFORMED", `${this.#what} has no layer ${name}, which another takes its input from.`);
+        if (++ahead > LIMITS.layerDepth) throw new AshoreError("LIMIT_EXCEEDED", `${this.#what}: layers stand more than ${LIMITS.layerDepth} before those that they take their input from.`);
         done.set(key, "being written");
         flows = this.#apply(layer, (layer.inbound[node] ?? []).map(flowOf), given?.[first.findIndex(([input]) => input === name)], depth);
         done.set(key, flows);
+        ahead--;
       }
       const flow = flows[tensor];
       if (flow === undefined) throw new AshoreError("MODEL_MALFORMED", `${this.#what}: the layer ${name} has no output ${tensor}.`);
       return flow;
     };
     // In the order in which they are: that of the model's own inputs, and a chain of any length without a call stack as long.
-    for (const input of inputs ?? []) flowOf(input);
+    for (const input of first) flowOf(input);
     for (const layer of layers) {
       for (const [node, sources] of layer.inbound.entries()) if (sources.every(([name, at]) => done.has(`${at} ${name}`))) flowOf([layer.name, node, 0]);
     }
@@ -111,6 +116,7 @@ class ModelWriter {
 
   #apply(layer: LayerConfig, inputs: readonly Flow[], given: Flow | undefined, depth: number): readonly Flow[] {
     const { name, className, config } = layer;
+    if (++this.#applied > LIMITS.appliedLayers) throw new AshoreError("LIMIT_EXCEEDED", `${this.#what} applies layers more than ${LIMITS.appliedLayers} times.`);
     if (className === "InputLayer") return [given ?? this.#placeholder(layer, this.#inputOf(layer))];
     if (isModel(className)) {
       const model = readModelConfig(className, config, this.#what);

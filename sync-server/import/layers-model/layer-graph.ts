@@ -1,4 +1,5 @@
 import { AshoreError } from "../../../protocol/errors.ts";
+import { LIMITS } from "../../../protocol/limits.ts";
 import { elementCount, type Tensor } from "../../../protocol/tensor.ts";
 import { boolAttr, intAttr, shapeAttr, typeAttr, type Attrs } from "../graph/attrs.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -44,6 +45,7 @@ export class LayerGraph {
     let unique = name;
     for (let n = 1; this.#names.has(unique); n++) unique = `${name}_${n}`;
     this.#names.add(unique);
+    if (this.graph.nodes.length >= LIMITS.graphNodes) throw new AshoreError("LIMIT_EXCEEDED", `${this.#what} needs a graph of more than ${LIMITS.graphNodes} nodes.`);
     this.graph.nodes.push({ name: unique, op, inputs: [...inputs], attrs });
     return unique;
   }

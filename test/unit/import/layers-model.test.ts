@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Tensor } from "../../../protocol/tensor.ts";
 import type { ImportedGraph } from "../../../sync-server/import/imported-model.ts";
 import { importTfjsGraphModel } from "../../../sync-server/import/tfjs-graph-model.ts";
@@ -7,11 +7,12 @@ import { answersOf } from "../../support/run-saved-model.ts";
 import { memorySource } from "../../support/saved-model-writer/memory-source.ts";
 
 const { layers } = tf;
-type Edit = (json: Record<string, unknown>) => void;
-
-beforeAll(async () => {
+// Both share TensorFlow.js's one engine, in which a model that is run elsewhere leaves its backend.
+beforeEach(async () => {
   await tf.setBackend("cpu");
 });
+
+type Edit = (json: Record<string, unknown>) => void;
 
 /** The same numbers every time, of both signs; variances are positive. */
 function numbers(shape: readonly number[], seed: number, positive = false): tf.Tensor {
@@ -46,11 +47,14 @@ async function expectSame(model: tf.LayersModel, edit?: Edit, inputs = model.inp
     const shape = inputs[at]?.shape ?? [];
     return [key, dtype === "int32" ? { dtype, shape, data: Int32Array.from(values) } : { dtype: "float32", shape, data: Float32Array.from(values) }];
   }));
-  const answers = Object.values(await answersOf(graph, "serving_default", feeds, "cpu"));
-  expect(answers.map(({ shape }) => shape)).toEqual(expected.map(({ shape }) => shape));
-  for (const [at, { values }] of answers.entries()) {
-    for (const [i, value] of values.entries()) expect(Math.abs(Number(value) - (expected[at]?.values[i] ?? Number.NaN)), `output ${at}, element ${i}`).toBeLessThan(1e-5 * Math.max(1, Math.abs(Number(value))));
+  for (const backend of ["cpu", "wasm"] as const) {
+    const answers = Object.values(await answersOf(graph, "serving_default", feeds, backend));
+    expect(answers.map(({ shape }) => shape)).toEqual(expected.map(({ shape }) => shape));
+    for (const [at, { values }] of answers.entries()) {
+      for (const [i, value] of values.entries()) expect(Math.abs(Number(value) - (expected[at]?.values[i] ?? Number.NaN)), `output ${at}, element ${i}, ${backend}`).toBeLessThan(1e-5 * Math.max(1, Math.abs(Number(value))));
+    }
   }
+  await tf.setBackend("cpu");
   // What the signature def says of shapes is what comes.
   for (const [at, { shape }] of Object.values(outputs).entries()) for (const [axis, size] of (shape ?? []).entries()) if (size >= 0) expect(size).toBe(expected[at]?.shape[axis]);
   return graph;
@@ -83,6 +87,7 @@ describe("a layers model answers as TensorFlow.js's own layers do", () => {
     "Reshape, Permute": () => chain(layers.reshape({ inputShape: [12], targetShape: [3, -1] }), layers.permute({ dims: [2, 1] })),
     "LeakyReLU, PReLU, ThresholdedReLU, ELU, ReLU": () => chain(layers.leakyReLU({ inputShape: [5], alpha: 0.2 }), layers.prelu(), layers.elu(), layers.thresholdedReLU({ theta: 0.3 }), layers.reLU()),
     "PReLU with shared axes, Softmax": () => chain(layers.prelu({ ...image, sharedAxes: [1, 2] }), layers.flatten(), layers.softmax()),
+    "Rescaling, and layers that only training knows": () => chain(layers.rescaling({ inputShape: [4, 3], scale: 0.5, offset: -1 }), layers.gaussianNoise({ stddev: 1 }), layers.gaussianDropout({ rate: 0.5 }), layers.alphaDropout({ rate: 0.5 }), layers.spatialDropout1d({ rate: 0.5 })),
     "ZeroPadding2D, UpSampling2D": () => chain(layers.zeroPadding2d({ ...image, padding: [[1, 2], [0, 3]] }), layers.upSampling2d({ size: [2, 3] })),
     "UpSampling2D, bilinear": () => chain(layers.upSampling2d({ ...image, size: [2, 2], interpolation: "bilinear" })),
   };
@@ -164,6 +169,23 @@ describe("a layers model that cannot be taken is refused", () => {
   ];
   test.each(refusals)("%s", async (_, make, message, edit) => {
     await expect(imported(make(), edit)).rejects.toThrow(expect.objectContaining({ code: "MODEL_MALFORMED", message: expect.stringMatching(message) }));
+  });
+
+  test("models in models, without end or each twice", async () => {
+    const dropout = { class_name: "Dropout", name: "d", config: { name: "d" }, inbound_nodes: [[["in", 0, 0, {}]]] };
+    const input = { class_name: "InputLayer", name: "in", config: { name: "in", batch_input_shape: [null, 2] }, inbound_nodes: [] };
+    const nested = (times: number, depth: number): unknown => {
+      let model: Record<string, unknown> = { class_name: "Functional", config: { layers: [input, dropout], input_layers: [["in", 0, 0]], output_layers: [["d", 0, 0]] } };
+      for (let at = 0; at < depth; at++) {
+        const calls = Array.from({ length: times }, (_, call) => [[call === 0 ? "in" : "m", call === 0 ? 0 : call - 1, 0, {}]]);
+        model = { class_name: "Functional", config: { layers: [input, { ...model, name: "m", inbound_nodes: calls }], input_layers: [["in", 0, 0]], output_layers: [["m", times - 1, 0]] } };
+      }
+      return model;
+    };
+    const taken = (times: number, depth: number): Promise<ImportedGraph> => imported(chain(layers.dense({ inputShape: [3], units: 2 })), (json) => (json["modelTopology"] = nested(times, depth)));
+    expect((await taken(2, 3)).signatureDefs["serving_default"]?.outputs).toHaveProperty("m");
+    await expect(taken(1, 300)).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+    await expect(taken(2, 30)).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
   });
 
   test("a layer that takes its own output", async () => {
