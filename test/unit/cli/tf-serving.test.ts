@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,8 +53,7 @@ describe("a model config file", () => {
     await writeLinearModel(`${models("line")}/1`, 2, 1);
     await writeLinearModel(`${models("line")}/2`, 3, 0);
     await writeLinearModel(`${models("other")}/1`, 5, 0);
-    await mkdir(`${models("broken")}/1`, { recursive: true });
-    await writeFile(`${models("broken")}/1/model.json`, '{"format":"layers-model"}');
+    await writeLinearModel(`${models("broken")}/1`, 1, 1, { op: "FancyOp" });
     await putConfig(line({ stable: 1, canary: 2 }), broken(), missing(), other());
     server = start(
       folder, "serve", "--model_config_file=models.config", "--model_config_file_poll_wait_seconds", "0.05", "--file_system_poll_wait_seconds=0.05",
@@ -69,13 +68,13 @@ describe("a model config file", () => {
     expect(predictions(await answers(url, "/v1/models/line/labels/canary:predict", by(2), BODY))).toEqual([3, 6, 9]);
     await answers(url, "/v1/models/other:predict", by(1), BODY);
     const ended = await answers(url, "/v1/models/broken", ({ body }) => body.includes("END"));
-    expect(ended.body).toMatch(/layers model/);
-    const { body, status } = await answers(url, "/readyz", ({ body: text }) => text.includes("layers model"));
+    expect(ended.body).toMatch(/FancyOp/);
+    const { body, status } = await answers(url, "/readyz", ({ body: text }) => text.includes("FancyOp"));
     expect(status).toBe(503);
     const ready = JSON.parse(body) as { models: { name: string; ready: boolean; reason?: string }[] };
     expect(ready.models.map(({ name, ready: is, reason }) => [name, is, reason])).toEqual([
       ["line", true, undefined],
-      ["broken", true, expect.stringMatching(/layers model/)],
+      ["broken", true, expect.stringMatching(/FancyOp/)],
       ["missing", false, expect.stringMatching(/models\/missing cannot be read/)],
       ["other", true, undefined],
     ]);
