@@ -12,17 +12,21 @@ export function gateBranchConstants(graph: Graph, names: NodeNames): string[] {
   let count = 0;
   for (const { nodes } of scopesOf(graph)) {
     const byName = new Map(nodes.map((node) => [node.name, node]));
-    for (const node of [...nodes]) {
+    const alive = new Map<string, string>();
+    const gates: GraphNode[] = [];
+    for (const node of nodes) {
       if (node.op !== "Const") continue;
       const gate = node.inputs.map((input) => gateOf(input, byName)).find((found) => found !== undefined);
       if (gate === undefined) continue;
       const name = names.fresh(`${node.name}/Switch`);
-      const alive = referTo(name, gate.output);
-      for (const other of nodes) other.inputs = other.inputs.map((input) => (input === node.name ? alive : input));
+      alive.set(node.name, referTo(name, gate.output));
       node.inputs = [];
-      nodes.push({ name, op: "Switch", inputs: [node.name, gate.predicate], attrs: {} });
-      count += 1;
+      gates.push({ name, op: "Switch", inputs: [node.name, gate.predicate], attrs: {} });
     }
+    if (gates.length === 0) continue;
+    for (const node of nodes) node.inputs = node.inputs.map((input) => alive.get(input) ?? input);
+    nodes.push(...gates);
+    count += gates.length;
   }
   return count === 0 ? [] : [`bound ${count} constants to the branch that they are of`];
 }

@@ -68,6 +68,13 @@ describe("tables and weights", () => {
     await expect(importWritten(model)).rejects.toThrow(/looks into the table empty, which nothing fills/);
   });
 
+  test("an asset's path counts by its file name only", async () => {
+    const model = new Writer("tf2");
+    const table = model.tableOf(model.asset("../secret.txt", "root\n"), "line-to-number");
+    model.serve("serving_default", { x: ["string", [-1]] }, { y: ["int64", [-1]] }, [table], (graph, [x = ""], [handle = ""]) => [graph.op("LookupTableFindV2", [handle, x, graph.constant(tensor.int64([], [-1]))], { Tin: attr.type("string"), Tout: attr.type("int64") })]);
+    await expect(importWritten(model)).rejects.toMatchObject({ code: "MODEL_INCOMPLETE", message: expect.stringContaining("assets/secret.txt is missing") });
+  });
+
   test("large weights of half precision travel as such", async () => {
     const model = new Writer("tf2");
     // 0x4000 is 2 in half precision.
