@@ -100,7 +100,7 @@ export class Batcher {
     const feeds = isAsAsked ? first.feeds : joinRows(tasks.map((task) => task.feeds), size - rows);
     const run: Run = { cancel: new Cancel(), waiting: tasks.length };
     for (const task of tasks) task.run = run;
-    this.#ports.metrics?.ran(rows, size - rows);
+    this.#ports.metrics?.ran(size, size - rows);
     const answers = await this.#ports.compute(feeds, first.fetches, { signal: run.cancel });
     for (const task of tasks) task.run = undefined;
     if (isAsAsked && first.isPiece !== true) {

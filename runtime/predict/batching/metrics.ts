@@ -6,6 +6,6 @@ export interface BatchingMetrics {
   entered(rows: number): void;
   /** One left the line to be computed (`queuing_latency`). */
   waited(microseconds: number): void;
-  /** The model is asked for so many rows, padding included (`wrapped_run_count`, `processed_batch_size`, `padding_size`). */
+  /** The model is asked for so many rows, so many of them padding (`wrapped_run_count`, `processed_batch_size`, `padding_size`). */
   ran(rows: number, padding: number): void;
 }

@@ -403,7 +403,7 @@ test("what is counted: who enters, how long one waits, what runs with how much p
     now: () => now,
     entered: (rows: number) => void counts.push(`entered ${rows}`),
     waited: (microseconds: number) => void counts.push(`waited ${microseconds}`),
-    ran: (rows: number, padding: number) => void counts.push(`ran ${rows}+${padding}`),
+    ran: (rows: number, padding: number) => void counts.push(`ran ${rows}, ${padding} padding`),
   };
   const b = await bench({ batching: { maxBatchSize: 4, allowedBatchSizes: [2, 4] }, metrics });
   b.hold();
@@ -414,5 +414,5 @@ test("what is counted: who enters, how long one waits, what runs with how much p
   now = 3;
   b.go();
   await Promise.all([first, ...others]);
-  expect(counts).toEqual(["entered 2", "waited 0", "ran 2+0", "entered 1", "entered 2", "waited 3000", "waited 3000", "ran 3+1"]);
+  expect(counts).toEqual(["entered 2", "waited 0", "ran 2, 0 padding", "entered 1", "entered 2", "waited 3000", "waited 3000", "ran 4, 1 padding"]);
 });
