@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 /** A watcher over folders on disk, and a publisher that only writes down what it is asked. */
-function watch(models: readonly Partial<WatchedModel>[] = [{}], fail: (model: string, version: number) => AshoreError | undefined = () => undefined) {
+function watch(models: readonly Partial<WatchedModel>[] = [{}], fail: (model: string, version: number) => AshoreError | undefined = () => undefined, pollSeconds?: number) {
   const events: string[] = [];
   const published: string[] = [];
   const reconciled: string[] = [];
@@ -47,6 +47,7 @@ function watch(models: readonly Partial<WatchedModel>[] = [{}], fail: (model: st
     publisher,
     clock: { ...systemClock, now: () => now },
     report: tell,
+    pollSeconds,
   });
   const polls = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) await watcher.poll();
@@ -294,6 +295,16 @@ describe("another list of models", () => {
     await watcher.setModels([at("m", { basePath: join(root, "moved") })]);
     await polls(1);
     expect(published).toEqual(["m 1", "m 1"]);
+  });
+
+  test("where folders are looked at once: what is new is looked at once, and settings that change count too", async () => {
+    await put("m/1/model.json");
+    await put("m1/1/model.json");
+    const { watcher, published, reconciled } = watch([{}], () => undefined, 0);
+    await watcher.run({ signal: new AbortController().signal });
+    expect(published).toEqual(["m 1"]);
+    await watcher.setModels([at("m", { labels: { stable: version(1) } }), at("m1")]);
+    await expect.poll(() => [published, reconciled.toSorted()]).toEqual([["m 1", "m1 1"], ["m 1", 'm 1 {"stable":1}', "m1 1 {}"]]);
   });
 
   test("starts and ends polling of models that come and go", async () => {
