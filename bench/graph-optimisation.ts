@@ -23,8 +23,8 @@ import { median, printRatio } from "./support/ratios.ts";
 
 const BUDGET_MS = 8_000;
 const MOST_ROUNDS = 600;
-/** Not slower, as far as medians of alternating runs tell. */
-const NOISE = 1.03;
+/** Not slower, as far as medians of alternating runs tell on a machine that does other things too. */
+const NOISE = 1.05;
 const SAVED_MODELS = ["mobilenet_v2", "mnist_cnn", "keras2_cnn"];
 
 const host = createInProcessEngineHost({ wasmPath: WASM_PATH });
