@@ -8,11 +8,20 @@ const SHORT: Readonly<Record<number, string>> = { 0x08: "\\b", 0x09: "\\t", 0x0a
  * `/`, DEL and everything beyond ASCII stay as they are, valid UTF-8 or not.
  */
 export function writeString(out: ByteWriter, bytes: Uint8Array): void {
-  out.reserve(bytes.length * 6 + 2);
+  let escaped = 0;
+  for (const byte of bytes) if (isEscaped(byte)) escaped++;
+  out.reserve(bytes.length + 5 * escaped + 2);
   out.byte(0x22);
-  for (const byte of bytes) {
-    if (byte >= 0x20 && byte !== 0x22 && byte !== 0x5c) out.bytes[out.length++] = byte;
-    else out.ascii(SHORT[byte] ?? `\\u00${HEX.charAt(byte >> 4)}${HEX.charAt(byte & 15)}`);
+  if (escaped === 0) out.raw(bytes);
+  else {
+    for (const byte of bytes) {
+      if (!isEscaped(byte)) out.bytes[out.length++] = byte;
+      else out.ascii(SHORT[byte] ?? `\\u00${HEX.charAt(byte >> 4)}${HEX.charAt(byte & 15)}`);
+    }
   }
   out.byte(0x22);
+}
+
+function isEscaped(byte: number): boolean {
+  return byte < 0x20 || byte === 0x22 || byte === 0x5c;
 }
