@@ -1,7 +1,7 @@
 import { createInProcessEngineHost } from "../../engine/in-process-host.ts";
 import type { Backend } from "../../protocol/manifest.ts";
 import type { NamedTensors, Tensor } from "../../protocol/tensor.ts";
-import { floatAttr, intAttr, intsAttr, boolAttr, shapeAttr, textAttr, textsOf, typeAttr, type Attrs } from "../../sync-server/import/graph/attrs.ts";
+import { floatAttr, intAttr, intsAttr, boolAttr, shapeAttr, textAttr, textsAttr, textsOf, typeAttr, type Attrs } from "../../sync-server/import/graph/attrs.ts";
 import type { Constant, Graph, GraphFunction, GraphNode } from "../../sync-server/import/graph/graph.ts";
 import { optimiseGraph } from "../../sync-server/import/graph/optimise-graph.ts";
 import { printGraph } from "../../sync-server/import/graph/print-graph.ts";
@@ -28,7 +28,7 @@ export const CONV: Attrs = { strides: intsAttr([1, 1, 1, 1]), padding: textAttr(
 export const BATCH_NORM: Attrs = { epsilon: floatAttr(0.01), is_training: boolAttr(false), data_format: textAttr("NHWC") };
 export const MATMUL: Attrs = { transpose_a: boolAttr(false), transpose_b: boolAttr(false), T: typeAttr("DT_FLOAT") };
 export const MAX_POOL: Attrs = { ksize: intsAttr([1, 2, 2, 1]), strides: intsAttr([1, 2, 2, 1]), padding: textAttr("VALID") };
-export { boolAttr, floatAttr, intAttr, intsAttr, textAttr, typeAttr };
+export { boolAttr, floatAttr, intAttr, intsAttr, textAttr, textsAttr, typeAttr };
 
 /** `constants` are put before the nodes, under the names of their keys. */
 export function graphOf(nodes: readonly GraphNode[], constants: Readonly<Record<string, Tensor | ImportedTensor>> = {}, functions: GraphFunction[] = []): Graph {

@@ -3,7 +3,7 @@ import type { Tensor } from "../../../../protocol/tensor.ts";
 import type { GraphNode } from "../../../../sync-server/import/graph/graph.ts";
 import { optimiseGraph } from "../../../../sync-server/import/graph/optimise-graph.ts";
 import type { ImportedTensor } from "../../../../sync-server/import/imported-model.ts";
-import { answersOf, BATCH_NORM, boolAttr, CONV, distance, floatAttr, float32, graphOf, input, int32, intAttr, intsAttr, MATMUL, MAX_POOL, op, opsOf, optimised, textAttr, typeAttr, wave } from "../../../support/import-graphs.ts";
+import { answersOf, BATCH_NORM, boolAttr, CONV, distance, floatAttr, float32, graphOf, input, int32, intAttr, intsAttr, MATMUL, MAX_POOL, op, opsOf, optimised, textAttr, textsAttr, typeAttr, wave } from "../../../support/import-graphs.ts";
 
 const IMAGE = { "x:0": wave(1, 5, 5, 2) };
 const VECTOR = { "x:0": wave(2, 3) };
@@ -194,6 +194,15 @@ describe("batch norms become part of the weights", () => {
     const product = (attrs: object): GraphNode[] => [vector, op("m", "MatMul", ["x", "w"], { ...MATMUL, ...attrs }), op("y", "AddV2", ["m", "k"])];
     const tall = { "x:0": wave(3, 2) };
     await expectOps([input("x", [3, 2]), ...product({ transpose_a: boolAttr(true) }).slice(1)], { w: wave(3, 4), k: CHANNELS }, tall, ["AddV2", "MatMul"]);
+    // Quantised ones too, whose bytes are the same; what was fused with a bias before is right then on wasm.
+    const quantised: ImportedTensor = { name: "w", dtype: "float32", shape: [4, 3], width: 2, quantization: { dtype: "uint16", scale: 0.01, min: -3 }, bytes: new Uint8Array(Uint16Array.from({ length: 12 }, (_, i) => i * 70).buffer) };
+    await expectOps(product({ transpose_b: boolAttr(true) }), { w: quantised, k: CHANNELS }, VECTOR, ["_FusedMatMul(BiasAdd)"]);
+    const fused = op("y", "_FusedMatMul", ["x", "w", "k"], { ...MATMUL, transpose_b: boolAttr(true), fused_ops: textsAttr(["BiasAdd"]), num_args: intAttr(1) });
+    const graph = graphOf([vector, fused], { w: quantised, k: CHANNELS });
+    const right = await answersOf(graph, VECTOR, ["y:0"], "cpu");
+    expect(distance(right, await answersOf(graph, VECTOR, ["y:0"], "wasm"))).toBeGreaterThan(0.1);
+    optimiseGraph(graph, { feeds: ["x:0"], fetches: ["y:0"] });
+    expect(distance(right, await answersOf(graph, VECTOR, ["y:0"], "wasm"))).toBeLessThan(1e-6);
     // The weights are needed as they lie, too.
     const also = [input("q", [4, 3]), op("z", "Mul", ["w", "q"])];
     await expectOps([...product({ transpose_b: boolAttr(true) }), ...also], { w: wave(4, 3), k: CHANNELS }, { ...VECTOR, "q:0": wave(4, 3) }, ["AddV2", "MatMul", "Mul"], ["y:0", "z:0"]);
