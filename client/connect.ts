@@ -36,7 +36,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
   requirePlatform(globalThis);
   const settings = settingsOf(options, document.baseURI);
   const container = serviceWorkers();
-  const wasControlled = container !== undefined && container.controller !== null;
+  const wasControlled = Boolean(container?.controller);
   const closing = new AbortController();
 
   const target = await openTarget(settings, container, signal);
@@ -72,17 +72,17 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
       return hello.persisted;
     },
     model: (name, selection) => createModel(connection, name, selection),
-    models: ({ signal: ends } = {}) => requests.ask({ type: "models" }, { signal: ends }),
-    sync: async ({ signal: ends } = {}) => {
-      await inRounds(requests, { type: "sync" }, { signal: ends });
-      await inRounds(requests, { type: "settle" }, { signal: ends });
+    models: (how) => requests.ask({ type: "models" }, how),
+    sync: async (how) => {
+      await inRounds(requests, { type: "sync" }, how);
+      await inRounds(requests, { type: "settle" }, how);
     },
-    stored: ({ signal: ends } = {}) => requests.ask({ type: "stored" }, { signal: ends }),
-    remove: async (name, { signal: ends } = {}) => {
-      await requests.ask({ type: "remove", model: modelName(name) }, { signal: ends });
+    stored: (how) => requests.ask({ type: "stored" }, how),
+    remove: async (name, how) => {
+      await requests.ask({ type: "remove", model: modelName(name) }, how);
     },
     close: async () => {
-      const error = new AshoreError("CANCELLED", "The connection to Ashore was closed.");
+      const error = new AshoreError("CANCELLED", "The connection was closed.");
       closing.abort(error);
       poll.close();
       requests.close(error);
@@ -96,7 +96,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Ashore> {
 /** The service worker, or the page's own worker where there can be none: none is wanted, or the browser refuses it here. */
 async function openTarget(settings: Settings, container: ServiceWorkerContainer | undefined, signal: AbortSignal | undefined): Promise<Target> {
   const { serviceWorker, scope, worker } = settings;
-  let refusal: Error | undefined;
+  let refusal: AshoreError | undefined;
   if (serviceWorker !== undefined && container !== undefined) {
     const target = new ServiceWorkerTarget({ container, timers: pageLife, script: serviceWorker, scope });
     try {
@@ -105,7 +105,7 @@ async function openTarget(settings: Settings, container: ServiceWorkerContainer 
     } catch (thrown) {
       target.close();
       if (signal?.aborted === true) throw thrown;
-      refusal = thrown instanceof Error ? thrown : new Error(String(thrown));
+      refusal = asAshoreError(thrown, "WORKER_FAILED");
       console.warn(`ashore: this page runs its models itself, as there is no service worker ${serviceWorker}: ${refusal.message}`);
     }
   }

@@ -39,6 +39,6 @@ export async function greet({ target, requests, timers, hello, where, signal }: 
 function foreign(where: string): AshoreError {
   return new AshoreError(
     "WORKER_CONFLICT",
-    `The service worker ${where} does not know Ashore. Add \`import { serve } from "ashore/service-worker"; serve({ server, models });\` to it, or connect with another \`scope\`, or with \`serviceWorker: false\`.`,
+    `The service worker ${where} does not know Ashore. Add \`import { serve } from "ashore/service-worker"; serve({ server, models })\` to it, or connect with another \`scope\` or \`serviceWorker: false\`.`,
   );
 }

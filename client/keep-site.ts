@@ -16,7 +16,7 @@ export async function keepSite(asker: Asker, container: ServiceWorkerContainer, 
     ]),
     new Promise<void>((resolve) => timers.after(LIMITS.siteLoadMs, resolve)),
   ]);
-  const links = [...document.querySelectorAll<HTMLLinkElement>('link[rel~="manifest"], link[rel~="icon"], link[rel~="apple-touch-icon"]')];
+  const links = [...document.querySelectorAll<HTMLLinkElement>("link[rel~=manifest],link[rel~=icon],link[rel~=apple-touch-icon]")];
   const resources = performance.getEntriesByType("resource").map(({ name }) => name);
   const urls = siteUrls([document.URL, ...links.map(({ href }) => href), ...resources], location.origin);
   await asker.ask({ type: "keep-site", urls }, { signal }).catch(() => undefined);

@@ -87,6 +87,6 @@ export class Poll {
 export function pollDelay({ pollSeconds, failures, random, isHidden }: { readonly pollSeconds: number; readonly failures: number; readonly random: number; readonly isHidden: boolean }): number {
   const interval = pollSeconds * 1000;
   const cap = Math.max(interval, Math.min(8 * interval, LIMITS.pollBackoffCapMs));
-  const delay = Math.min(cap, interval * 2 ** Math.min(failures, 30)) * (1 + random / 2);
+  const delay = Math.min(cap, interval * 2 ** failures) * (1 + random / 2);
   return isHidden ? Math.max(HIDDEN_MS, delay) : delay;
 }

@@ -18,7 +18,7 @@ export async function predictBy({ asker, readPixels }: Connection, model: ModelN
 
 /** Any object but a tensor: whether it is one, the browser says. */
 function isImage(value: InputValue): value is ImageSource {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value) && !("dtype" in value);
+  return Object(value) === value && !Array.isArray(value) && !ArrayBuffer.isView(value) && !("dtype" in (value as object));
 }
 
 function isImages(value: InputValue): value is readonly ImageSource[] {
@@ -38,5 +38,5 @@ function buffersOf(value: Sent): ArrayBufferLike[] {
 
 /** Or pixels, whose data is in one buffer as a tensor's. */
 function isTensor(value: Sent): value is Tensor {
-  return typeof value === "object" && value !== null && "data" in value;
+  return Object(value) === value && "data" in (value as object);
 }

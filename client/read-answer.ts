@@ -75,7 +75,7 @@ const NEWS: Readonly<Record<string, Check>> = {
   state: fields({ model: isModelName, status: isStatus, backend: optional(isText) }),
   progress: fields({ model: isModelName, version: isVersion, phase: isText, bytes: isCount, totalBytes: isCount }),
   problem: fields({ model: optional(isModelName), version: optional(isVersion), error: isError }),
-  trust: fields({ what: isText, detail: isText, since: optional(isCount) }),
+  trust: isObject,
 };
 
 const ANSWERS: Readonly<Record<string, Check>> = {
@@ -112,5 +112,5 @@ function isTyped(data: unknown, checks: Readonly<Record<string, Check>>): boolea
 }
 
 function notUnderstood(what: string): AshoreError {
-  return new AshoreError("PROTOCOL_MISMATCH", `The worker answers ${what}what this page does not understand: they are of different releases of Ashore. Reload the page, and serve both from one release.`);
+  return new AshoreError("PROTOCOL_MISMATCH", `The worker answers ${what}what this page does not understand: they are of different releases. Reload the page, and serve both from one.`);
 }

@@ -12,7 +12,7 @@ export async function readPixels(source: ImageSource): Promise<Pixels> {
     const bitmap = await createImageBitmap(source as ImageBitmapSource, { colorSpaceConversion: "none" });
     const { width, height } = bitmap;
     // A canvas that has no context yet gives one of any kind.
-    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D;
+    const context = new OffscreenCanvas(width, height).getContext("2d") as OffscreenCanvasRenderingContext2D;
     context.drawImage(bitmap, 0, 0);
     bitmap.close();
     return context.getImageData(0, 0, width, height);

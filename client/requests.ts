@@ -70,7 +70,7 @@ export class Requests {
   readonly ask: Ask = async <T extends RequestType>(request: RequestOf<T>, { signal, transfer = [] }: AskOptions = {}): Promise<HostValues[T]> => {
     if (this.#closed !== undefined) throw this.#closed;
     if (signal?.aborted === true) throw asAshoreError(signal.reason, "CANCELLED");
-    if (this.#pending.size >= LIMITS.queuedRequests) throw new AshoreError("UNAVAILABLE", `${LIMITS.queuedRequests} requests wait already; ask again later.`);
+    if (this.#pending.size >= LIMITS.queuedRequests) throw new AshoreError("UNAVAILABLE", `${LIMITS.queuedRequests} requests wait; ask again later.`);
     let forget: () => void = () => undefined;
     const answered = new Promise<unknown>((done, fail) => {
       const pending: Pending = { request, transfer, port: undefined, life: undefined, isPosted: false, deaths: 0, done, fail };
@@ -173,7 +173,7 @@ export class Requests {
       pending.deaths += 1;
       pending.isPosted = false;
       pending.life = undefined;
-      if (pending.transfer.length > 0) pending.fail(new AshoreError("WORKER_FAILED", "The worker was stopped, and cannot be asked again: `transfer` gave the inputs away."));
+      if (pending.transfer.length > 0) pending.fail(new AshoreError("WORKER_FAILED", "The worker was stopped; `transfer` gave the inputs away, so it cannot be asked again."));
       else if (pending.deaths >= LIMITS.workerLives) pending.fail(givenUp(pending, reason));
       else void this.#post(pending);
     }
@@ -205,13 +205,13 @@ export class Requests {
   }
 }
 
-function isClonesFault(thrown: unknown): thrown is DOMException {
-  return thrown instanceof DOMException && thrown.name === "DataCloneError";
+function isClonesFault(thrown: unknown): thrown is Error {
+  return thrown instanceof Error && thrown.name === "DataCloneError";
 }
 
 function givenUp({ request, deaths }: Pending, reason: Error | undefined): AshoreError {
   return reason === undefined
-    ? new AshoreError("WORKER_FAILED", `"${request.type}" is given up: the worker was stopped ${deaths} times under it, as browsers do where memory is short.`)
+    ? new AshoreError("WORKER_FAILED", `"${request.type}" is given up: its worker was stopped ${deaths} times, as browsers do where memory is short.`)
     : new AshoreError("WORKER_FAILED", `The worker does not start: ${reason.message}`, { cause: reason });
 }
 

@@ -80,7 +80,7 @@ export class ServiceWorkerTarget implements Target {
   async #register(): Promise<ServiceWorkerRegistration> {
     const { container, script, scope } = this.#options;
     const there = await container.getRegistration(scope);
-    const worker = there?.active ?? there?.waiting ?? there?.installing;
+    const worker = there && inCharge(there);
     // Another script in exactly this scope is the app's own, with its own life; if it does not answer, that is said.
     if (there?.scope === scope && worker && worker.scriptURL !== script) return there;
     return await container.register(script, { scope });

@@ -1,7 +1,7 @@
 import { asAshoreError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { HostNews } from "../protocol/messages.ts";
-import type { ModelName } from "../protocol/names.ts";
+import type { ModelName, Version } from "../protocol/names.ts";
 import { SERVABLE_STATES } from "../protocol/states.ts";
 import type { Connection } from "./connection.ts";
 import { errorOf } from "./read-answer.ts";
@@ -33,7 +33,8 @@ export async function* watchModel({ asker, news, closing }: Connection, name: Mo
     const came = unread;
     unread = new Map();
     const state = states.find((one) => one.name === name);
-    if (state?.expiredSince !== undefined) put(unread, expired(state.expiredSince));
+    const { expiredSince: since } = state ?? {};
+    if (since) put(unread, { type: "trust", what: "expired", detail: "expired", since });
     for (const status of [...(state?.versions ?? [])].reverse()) put(unread, { type: "state", status });
     for (const [key, watched] of came) if (watched.type === "trust" || stepOf(unread.get(key)) < stepOf(watched)) put(unread, watched);
     while (!isLeft()) {
@@ -52,7 +53,8 @@ export async function* watchModel({ asker, news, closing }: Connection, name: Mo
 }
 
 function put(unread: Map<string, Watched>, watched: Watched): void {
-  const key = watched.type === "trust" ? "trust" : `${watched.type} ${watched.type === "state" ? watched.status.version : watched.version}`;
+  const { version } = watched.type === "state" ? watched.status : (watched as { readonly version?: Version });
+  const key = watched.type + version;
   unread.delete(key);
   unread.set(key, watched);
   const [oldest] = unread.keys();
@@ -63,10 +65,6 @@ function put(unread: Map<string, Watched>, watched: Watched): void {
 function stepOf(watched: Watched | undefined): number {
   if (watched === undefined) return -1;
   return watched.type === "state" ? SERVABLE_STATES.indexOf(watched.status.state) : 0;
-}
-
-function expired(since: number): Watched {
-  return { type: "trust", what: "expired", detail: `The server's metadata expired at ${new Date(since).toISOString()}. What is held goes on answering.`, since };
 }
 
 function watchedOf(event: HostNews, name: ModelName): Watched | undefined {

@@ -111,8 +111,7 @@ export function isErrorCode(value: unknown): value is ErrorCode {
  */
 export function asAshoreError(thrown: unknown, fallback: ErrorCode = "INTERNAL"): AshoreError {
   if (thrown instanceof AshoreError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const name = thrown instanceof Error || thrown instanceof DOMException ? thrown.name : "";
+  const { message, name } = thrown instanceof Error ? thrown : { message: String(thrown), name: "" };
   if (name === "AbortError") return new AshoreError("CANCELLED", `Cancelled: ${message}`, { cause: thrown });
   if (name === "TimeoutError") return new AshoreError("DEADLINE_EXCEEDED", `Out of time: ${message}`, { cause: thrown });
   return new AshoreError(fallback, message, { cause: thrown });

@@ -37,7 +37,7 @@ export function modelName(text: string): ModelName {
 /** @throws VERSION_INVALID */
 export function version(value: number): Version {
   if (isVersion(value)) return value;
-  throw new AshoreError("VERSION_INVALID", `${value} is not a version: use an integer from 1 to ${Number.MAX_SAFE_INTEGER}.`);
+  throw new AshoreError("VERSION_INVALID", `${value} is not a version: use an integer from 1 to 9007199254740991.`);
 }
 
 /**
