@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { DTYPES, type DType } from "../../../../protocol/dtype.ts";
 import { AshoreError } from "../../../../protocol/errors.ts";
+import { mulberry32 } from "../../../../protocol/self-test.ts";
 import type { Tensor } from "../../../../protocol/tensor.ts";
 import type { MetaGraph } from "../../../../sync-server/import/saved-model/meta-graph.ts";
 import { readMetaGraphs } from "../../../../sync-server/import/saved-model/read-meta-graphs.ts";
@@ -346,14 +347,3 @@ const decodedSchema = v.object({
     meta_info_def: v.object({ tags: v.array(v.string()) }),
   })),
 });
-
-/** A small random number generator that always gives the same numbers. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
