@@ -1,10 +1,10 @@
-import { ByteWriter } from "./byte-writer.ts";
-
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** A byte that is not UTF-8 stands as the lone low surrogate U+DC00 + byte, which no UTF-8 makes. */
 const RAW = 0xdc00;
+/** Arguments that any engine takes in one call. */
+const CHUNK = 4_096;
 
 /** Bytes as text of which {@link rawBytes} makes the same bytes again, valid UTF-8 or not. */
 export function rawText(bytes: Uint8Array): string {
@@ -17,14 +17,27 @@ export function rawText(bytes: Uint8Array): string {
 
 export function rawBytes(text: string): Uint8Array<ArrayBuffer> {
   // With `u`, a low surrogate that has its high one is no match.
-  const pieces = text.split(/([\udc80-\udcff])/u);
-  if (pieces.length === 1) return encoder.encode(text);
-  const out = new ByteWriter(text.length * 2);
-  pieces.forEach((piece, index) => {
-    if (index % 2 === 1) out.byte(piece.charCodeAt(0) - RAW);
-    else out.raw(encoder.encode(piece));
-  });
-  return out.finish();
+  if (!/[\udc80-\udcff]/u.test(text)) return encoder.encode(text);
+  const out = new Uint8Array(3 * text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; ) {
+    const end = rawAfter(text, at);
+    length += encoder.encodeInto(text.slice(at, end), out.subarray(length)).written;
+    if (end < text.length) out[length++] = text.charCodeAt(end) - RAW;
+    at = end + 1;
+  }
+  return out.subarray(0, length);
+}
+
+/** Where the next raw byte stands; at the end if there is none. */
+function rawAfter(text: string, start: number): number {
+  for (let at = start; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit >= RAW + 0x80 && unit <= RAW + 0xff) return at;
+    const isPair = unit >= 0xd800 && unit <= 0xdbff && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
+    if (isPair) at++;
+  }
+  return text.length;
 }
 
 export function isUtf8(bytes: Uint8Array): boolean {
@@ -36,19 +49,25 @@ export function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
+/** Character by character, in memory of the bytes' own order, however many of them are raw. */
 function textAroundRaw(bytes: Uint8Array): string {
-  const pieces: string[] = [];
-  let start = 0;
-  for (let at = 0; at <= bytes.length; ) {
-    const length = at === bytes.length ? 0 : characterLength(bytes, at);
-    if (length === 0) {
-      pieces.push(decoder.decode(bytes.subarray(start, at)));
-      if (at < bytes.length) pieces.push(String.fromCharCode(RAW + (bytes[at] ?? 0)));
-      start = at + 1;
+  const units = new Uint16Array(bytes.length);
+  let count = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const length = characterLength(bytes, at);
+    const lead = bytes[at] ?? 0;
+    let point = length === 0 ? RAW + lead : length === 1 ? lead : lead & (0xff >> (length + 1));
+    for (let next = 1; next < length; next++) point = (point << 6) | ((bytes[at + next] ?? 0) & 0x3f);
+    if (point > 0xffff) {
+      units[count++] = 0xd7c0 + (point >> 10);
+      point = 0xdc00 | (point & 0x3ff);
     }
+    units[count++] = point;
     at += Math.max(length, 1);
   }
-  return pieces.join("");
+  let text = "";
+  for (let from = 0; from < count; from += CHUNK) text += String.fromCharCode(...units.subarray(from, Math.min(from + CHUNK, count)));
+  return text;
 }
 
 /** How many bytes the UTF-8 character at `at` has; 0 where there is none. */

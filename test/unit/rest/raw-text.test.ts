@@ -28,6 +28,15 @@ test("any bytes at all", () => {
   }
 });
 
+test("a megabyte that is not UTF-8, between characters of every length", () => {
+  const pattern = [0xff, 0x41, 0xc3, 0xa9, 0xfe, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x92, 0xa5, 0x80, 0xf0, 0x9f];
+  const raw = Uint8Array.from({ length: 1_000_005 }, (_, at) => pattern[at % pattern.length] ?? 0);
+  const shown = rawText(raw);
+  expect(shown.slice(0, 9)).toBe("\udcffAé\udcfe€💥\udc80\udcf0");
+  expect(Buffer.compare(rawBytes(shown), raw)).toBe(0);
+  expect(Buffer.compare(rawBytes(rawText(new Uint8Array(3_000_000).fill(0xff))), new Uint8Array(3_000_000).fill(0xff))).toBe(0);
+});
+
 test("a message repeats bytes that are not UTF-8 as they came", () => {
   const refused = refusal(() => decode("x:float", quoted(0xff, 0x22, 0x2c, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xe2, 0x82)));
   const body = writeErrorBody(refused);
