@@ -3,12 +3,14 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { printManifest, type EncodedBlob, type Manifest } from "../../protocol/manifest.ts";
 
 /**
- * A manifest within LIMITS.manifestBytes: where it would be larger, the encodings that save least are left out, then the
- * self-test's samples.
+ * A manifest within LIMITS.manifestBytes: where it would be larger, the reasons of what is not served are left out, then the
+ * encodings that save least, then the self-test's samples.
  * @throws LIMIT_EXCEEDED
  */
 export function fitManifest(manifest: Manifest): Manifest {
   if (fits(manifest)) return manifest;
+  const { unserved, ...served } = manifest;
+  if (unserved !== undefined) return fitManifest(served);
   const savings = blobsOf(manifest).map(saving).sort((a, b) => a - b);
   for (let share = 1; share <= 4; share++) {
     const least = savings[Math.floor((savings.length * share) / 4)] ?? Number.POSITIVE_INFINITY;

@@ -85,7 +85,7 @@ export async function importSavedModel(source: SourceFolder, options: ImportOpti
   if (options.optimise !== false) stages.push(...optimiseGraph(graph, { feeds: defs.flatMap(feedsOf), fetches: defs.flatMap(fetchesOf) }));
   await stage("results", () => separateResults(graph, nodeNamesOf(graph)));
 
-  const { initializer } = filler;
+  const initializer = filler.initializerOf(graph);
   const parts = { graph, ...(initializer === undefined ? {} : { initializer }) };
   const { backends, lacking } = backendSupport(...Object.values(parts));
   const unserved = unservedOf(draft);
