@@ -22,7 +22,7 @@ export function rawBytes(text: string): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (let at = 0; at < text.length; ) {
     const end = rawAfter(text, at);
-    length += encoder.encodeInto(text.slice(at, end), out.subarray(length)).written;
+    if (end > at) length += encoder.encodeInto(text.slice(at, end), out.subarray(length)).written;
     if (end < text.length) out[length++] = text.charCodeAt(end) - RAW;
     at = end + 1;
   }
@@ -66,7 +66,7 @@ function textAroundRaw(bytes: Uint8Array): string {
     at += Math.max(length, 1);
   }
   let text = "";
-  for (let from = 0; from < count; from += CHUNK) text += String.fromCharCode(...units.subarray(from, Math.min(from + CHUNK, count)));
+  for (let from = 0; from < count; from += CHUNK) text += String(Reflect.apply(String.fromCharCode, undefined, units.subarray(from, Math.min(from + CHUNK, count))));
   return text;
 }
 
