@@ -3,6 +3,7 @@ import { AshoreError } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import type { SignatureDef, TensorInfo } from "../../../protocol/manifest.ts";
 import { shapeAttr, typeAttr } from "../graph/attrs.ts";
+import type { StageReport } from "../graph/graph.ts";
 import { optimiseGraph } from "../graph/optimise-graph.ts";
 import { printGraph } from "../graph/print-graph.ts";
 import type { ImportedGraph, ImportOptions } from "../imported-model.ts";
@@ -38,7 +39,8 @@ export async function importLayersModel(topology: unknown, weightsManifest: Weig
     inputs[name] = { name: `${ref}:0`, dtype, shape: sizes };
     return { ref, shape: sizes, type: DTYPES[dtype] };
   };
-  const flows = new ModelWriter(graph, what, placeholder).write(config, undefined, 0);
+  const writer = new ModelWriter(graph, what, placeholder);
+  const flows = writer.write(config, undefined, 0);
 
   const outputs: Record<string, TensorInfo> = {};
   for (const [at, flow] of flows.entries()) {
@@ -50,7 +52,8 @@ export async function importLayersModel(topology: unknown, weightsManifest: Weig
     outputs[key] = { name: `${ref}:0`, dtype: flow.type === "DT_FLOAT" ? "float32" : flow.type === "DT_INT32" ? "int32" : "bool", shape: [...flow.shape] };
   }
   const names = (infos: Readonly<Record<string, TensorInfo>>): string[] => Object.values(infos).map(({ name }) => name);
-  const stages = options.optimise === false ? [] : optimiseGraph(graph.graph, { feeds: names(inputs), fetches: names(outputs) });
+  const written: StageReport = { stage: "layers", nodesBefore: 0, nodesAfter: graph.graph.nodes.length, did: [`wrote ${writer.applied} layers`] };
+  const stages = [written, ...(options.optimise === false ? [] : optimiseGraph(graph.graph, { feeds: names(inputs), fetches: names(outputs) }))];
   const serving: SignatureDef = { methodName: PREDICT_METHOD, inputs, outputs };
   return { ...printGraph({ graph: graph.graph }), signatureDefs: { serving_default: serving }, stages, assets: [] };
 }
@@ -70,7 +73,8 @@ class ModelWriter {
   readonly #graph: LayerGraph;
   readonly #what: string;
   readonly #placeholder: MakePlaceholder;
-  #applied = 0;
+  /** How many times a layer was, a layer that is applied twice counted as two. */
+  applied = 0;
 
   constructor(graph: LayerGraph, what: string, placeholder: MakePlaceholder) {
     this.#graph = graph;
@@ -116,7 +120,7 @@ class ModelWriter {
 
   #apply(layer: LayerConfig, inputs: readonly Flow[], given: Flow | undefined, depth: number): readonly Flow[] {
     const { name, className, config } = layer;
-    if (++this.#applied > LIMITS.appliedLayers) throw new AshoreError("LIMIT_EXCEEDED", `${this.#what} applies layers more than ${LIMITS.appliedLayers} times.`);
+    if (++this.applied > LIMITS.appliedLayers) throw new AshoreError("LIMIT_EXCEEDED", `${this.#what} applies layers more than ${LIMITS.appliedLayers} times.`);
     if (className === "InputLayer") return [given ?? this.#placeholder(layer, this.#inputOf(layer))];
     if (isModel(className)) {
       const model = readModelConfig(className, config, this.#what);
