@@ -117,6 +117,25 @@ describe("signature defs", () => {
     expect(await answersOf(imported, "classify", { [feature]: tensor.float([1, 2], [3, 1]) }, "cpu")).toEqual({ scores: { shape: [1, 1], values: [5] } });
   });
 
+  test("TF1's parsed examples, counted to repeat the names of classes as estimators do", async () => {
+    const model = new Writer("tf1");
+    const { graph } = model;
+    const inputs = graph.placeholder("tf_example", "string", [-1]);
+    const texts = (shape: readonly number[], ...keys: string[]) => graph.constant(strings(shape, keys));
+    const parsed = graph.op("ParseExample", [inputs, texts([0]), texts([], "x"), graph.constant(tensor.float([0], []))], { Nsparse: attr.int(0), Ndense: attr.int(1), Tdense: attr.types(["float32"]), dense_shapes: attr.shapes([[2]]), sparse_types: attr.types([]) });
+    const one = (n: number) => graph.constant(tensor.int([1], [n]));
+    const count = graph.op("StridedSlice", [graph.op("Shape", [inputs], { T: attr.type("string") }), one(0), one(1), one(1)], { T: attr.type("int32"), Index: attr.type("int32"), shrink_axis_mask: attr.int(1) });
+    const times = graph.op("Pack", [count, graph.constant(tensor.int([], [1]))], { T: attr.type("int32"), N: attr.int(2) });
+    const classes = graph.op("Tile", [texts([1, 2], "no", "yes"), times], { T: attr.type("string"), Tmultiples: attr.type("int32") });
+    model.signature("classify", { inputs: [inputs, "string", [-1]] }, { classes: [classes, "string", [-1, 2]], scores: [graph.op("Softmax", [parsed], { T: attr.type("float32") }), "float32", [-1, 2]] }, { method: "classify" });
+    const imported = await importWritten(model);
+    const [feature] = imported.signatureDefs["classify"]?.examples?.features ?? [];
+    expect(feature).toEqual({ key: "x", tensor: expect.any(String), dtype: "float32", shape: [2] });
+    for (const backend of ["cpu", "wasm"] as const) {
+      expect(await answersOf(imported, "classify", { [feature?.tensor ?? ""]: tensor.float([2, 2], [1, 1, 1, 1]) }, backend)).toEqual({ classes: { shape: [2, 2], values: ["no", "yes", "no", "yes"] }, scores: { shape: [2, 2], values: [0.5, 0.5, 0.5, 0.5] } });
+    }
+  });
+
   test("one that needs what TF.js lacks is refused by op, node and count; the others are served", async () => {
     const model = new Writer("tf1");
     const x = model.graph.placeholder("x", "float32", [-1, 2, 2]);
