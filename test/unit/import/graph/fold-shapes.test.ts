@@ -79,9 +79,9 @@ describe("Reshape and Transpose", () => {
     ];
     const constants = { ...COUNTS, free: int32([2], 0, 1), same: int32([3], 0, 1, 2), units: int32([1], 5), w: wave(4, 5), bias: float32([5], 1, 2, 3, 4, 5) };
     expect(await opsAfter(dense, constants, feeds)).toEqual(["Reshape", "Reshape", "_FusedMatMul(BiasAdd,Relu)"]);
-    // Without its channels last, a bias is none of the product's.
-    const turned = [x, op("r", "Reshape", ["x", "flat"]), op("m", "MatMul", ["r", "w"], MATMUL), op("u", "Reshape", ["m", "other"]), op("y", "BiasAdd", ["u", "bias"])];
-    expect(await opsAfter(turned, { flat: int32([2], -1, 4), other: int32([2], 5, -1), w: wave(4, 5), bias: float32([6], 1, 2, 3, 4, 5, 6) }, feeds)).toEqual(["BiasAdd", "MatMul", "Reshape", "Reshape"]);
+    // Without its channels last, what is added to it is spread over them, and is none of the product's.
+    const turned = [x, op("r", "Reshape", ["x", "flat"]), op("m", "MatMul", ["r", "w"], MATMUL), op("u", "Reshape", ["m", "other"]), op("y", "AddV2", ["u", "bias"])];
+    expect(await opsAfter(turned, { flat: int32([2], -1, 4), other: int32([2], -1, 1), w: wave(4, 5), bias: float32([5], 1, 2, 3, 4, 5) }, feeds)).toEqual(["AddV2", "MatMul", "Reshape", "Reshape"]);
   });
 });
 

@@ -91,13 +91,15 @@ describe("equal nodes", () => {
   test("do not where they differ, by an attribute or a constant's shape, are drawn at random, or both fetched", async () => {
     const nodes = [
       vector,
-      op("a", "Sum", ["x", "k"], { keep_dims: boolAttr(true) }),
-      op("b", "Sum", ["x", "k"], { keep_dims: boolAttr(false) }),
+      op("kept", "Sum", ["x", "k"], { keep_dims: boolAttr(true) }),
+      op("gone", "Sum", ["x", "k"], { keep_dims: boolAttr(false) }),
+      op("a", "Square", ["kept"]),
+      op("b", "Square", ["gone"]),
       op("c", "Reshape", ["x", "l"]),
       op("y", "Neg", ["x"]),
       op("z", "Neg", ["x"]),
     ];
-    await expectOps(nodes, { k: int32([1], 1), l: int32([2], 3, 2) }, VECTOR, ["Sum", "Sum", "Reshape", "Neg", "Neg"], ["a:0", "b:0", "c:0", "y:0", "z:0"]);
+    await expectOps(nodes, { k: int32([1], 1), l: int32([2], 3, 2) }, VECTOR, ["Sum", "Sum", "Square", "Square", "Reshape", "Neg", "Neg"], ["a:0", "b:0", "c:0", "y:0", "z:0"]);
     const random = graphOf([op("a", "RandomUniform", ["s"]), op("b", "RandomUniform", ["s"]), op("y", "Sub", ["a", "b"])], { s: int32([1], 2) });
     optimiseGraph(random, { feeds: [], fetches: ["y:0"] });
     expect(opsOf(random.nodes)).toEqual(["RandomUniform", "RandomUniform", "Sub"]);
