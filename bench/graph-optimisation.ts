@@ -25,6 +25,8 @@ const BUDGET_MS = 8_000;
 const MOST_ROUNDS = 600;
 /** Not slower, as far as medians of alternating runs tell on a machine that does other things too. */
 const NOISE = 1.05;
+/** Where `tensorflowjs_converter --input_format=tf_saved_model --signature_name=serving_default` wrote NAME/1/model.json. */
+const PEER = process.env["ASHORE_PEER_MODELS"];
 const SAVED_MODELS = ["mobilenet_v2", "mnist_cnn", "keras2_cnn"];
 
 const host = createInProcessEngineHost({ wasmPath: WASM_PATH });
@@ -49,10 +51,12 @@ for (const name of SAVED_MODELS) {
   const plain = await importModel(folder, { optimise: false });
   const optimised = await importModel(folder);
   await compare(`${name}, optimised`, optimised, plain, 0.9);
-  await compare(`${name}, against the peer's graph`, optimised, peer(optimised), 0.9);
+  const converted = PEER === undefined ? undefined : join(PEER, name, "1");
+  if (converted !== undefined && existsSync(converted)) await compare(`${name}, against tensorflowjs_converter's own`, optimised, await importModel(converted, { optimise: false }), 0.9);
+  else await compare(`${name}, against the peer's graph`, optimised, peer(optimised), 0.9);
 }
-console.log("The peer's graph is made here of ours, by what tensorflowjs_converter 4.22 was seen to write: depthwise convolutions apart from Mul, AddV2 and Relu6,");
-console.log("convolutions before a residual sum apart from their bias, shapes of Reshape put together at each request, an Identity before the output.");
+if (PEER === undefined) console.log("The peer's graph is made here of ours, by what tensorflowjs_converter 4.22 was seen to write: depthwise convolutions apart from Mul, AddV2 and Relu6,");
+if (PEER === undefined) console.log("convolutions before a residual sum apart from their bias, shapes of Reshape put together at each request, an Identity before the output.");
 await rm(root, { recursive: true });
 
 function peer(model: ImportedModel): ImportedModel {
@@ -66,12 +70,13 @@ function peer(model: ImportedModel): ImportedModel {
 }
 
 async function compare(what: string, model: ImportedModel, other: ImportedModel, atMost: number): Promise<void> {
-  const { feeds, fetches } = realInputs(what, model.signatureDefs);
+  // The same numbers, each under its graph's own names.
+  const asked = [realInputs(what, model.signatureDefs), realInputs(what, other.signatureDefs)] as const;
   const candidates = [await host.load(packGraph(model), { backend: "wasm" }), await host.load(packGraph(other), { backend: "wasm" })] as const;
   const times: [number[], number[]] = [[], []];
   const one = async (at: 0 | 1): Promise<NamedTensors> => {
     const start = performance.now();
-    const answer = await candidates[at].run(feeds, fetches);
+    const answer = await candidates[at].run(asked[at].feeds, asked[at].fetches);
     times[at].push(performance.now() - start);
     return answer;
   };
