@@ -31,9 +31,7 @@ function foldOne(node: GraphNode, all: ReadonlyMap<string, Known>, body: Body): 
     return true;
   }
   if (node.op === "Transpose" && !body.isKept(node)) {
-    if (all.get(second)?.values?.every((axis, at) => axis === at) !== true) return false;
-    body.redirect(node.name, x);
-    return true;
+    return all.get(second)?.values?.every((axis, at) => axis === at) === true && body.redirect(node.name, x);
   }
   return node.op === "Reshape" && foldReshape(node, all, body);
 }
@@ -43,10 +41,7 @@ function foldReshape(node: GraphNode, all: ReadonlyMap<string, Known>, body: Bod
   const sizes = all.get(shape)?.values;
   // Beside an empty axis an open one cannot be found, nor can one of two.
   if (sizes === undefined || sizes.includes(0) || sizes.filter((size) => size === undefined || size === -1).length > 1) return false;
-  if (!body.isKept(node) && isSame(all.get(x)?.shape, all.get(node.name)?.shape)) {
-    body.redirect(node.name, x);
-    return true;
-  }
+  if (!body.isKept(node) && isSame(all.get(x)?.shape, all.get(node.name)?.shape) && body.redirect(node.name, x)) return true;
   if (body.constant(shape) !== undefined) return false;
   const name = body.addConstant(`${node.name}/shape`, ints([sizes.length], Int32Array.from(sizes, (size) => size ?? -1)), node);
   body.rewrite(node, { op: "Reshape", inputs: [x, name], attrs: node.attrs });

@@ -153,12 +153,12 @@ export class Body {
     this.#link(node);
   }
 
-  /** Whoever reads `from` (`node` or `node:1`) reads `to` instead. */
-  redirect(from: string, to: string): void {
+  /** Whoever reads `from` (`node` or `node:1`) reads `to` instead; whether anybody did. */
+  redirect(from: string, to: string): boolean {
     const node = this.node(from);
-    for (const reader of node === undefined ? [] : [...this.readers(node)]) {
-      if (reader.inputs.includes(from)) this.rewrite(reader, { ...reader, inputs: reader.inputs.map((input) => (input === from ? to : input)) });
-    }
+    const readers = node === undefined || node === this.node(to) ? [] : [...this.readers(node)].filter(({ inputs }) => inputs.includes(from));
+    for (const reader of readers) this.rewrite(reader, { ...reader, inputs: reader.inputs.map((input) => (input === from ? to : input)) });
+    return readers.length > 0;
   }
 
   /** Whoever reads a node reads its twin instead; nothing is left that reads it. */

@@ -8,9 +8,10 @@ import { sizesOf } from "../../../../sync-server/import/graph/fold-sizes.ts";
 import type { Graph, GraphNode } from "../../../../sync-server/import/graph/graph.ts";
 import { nodeNamesOf } from "../../../../sync-server/import/graph/node-names.ts";
 import { Body } from "../../../../sync-server/import/graph/optimise-body.ts";
+import { optimiseGraph } from "../../../../sync-server/import/graph/optimise-graph.ts";
 import { readGraphFile } from "../../../../sync-server/import/graph/read-graph-file.ts";
 import { importModel } from "../../../../sync-server/import/index.ts";
-import { answersOf, boolAttr, distance, float32, graphOf, input, int32, intAttr, intsAttr, MATMUL, op, optimised, textAttr, typeAttr, wave } from "../../../support/import-graphs.ts";
+import { answersOf, boolAttr, distance, float32, graphOf, input, int32, intAttr, intsAttr, MATMUL, op, opsOf, optimised, textAttr, typeAttr, wave } from "../../../support/import-graphs.ts";
 import { realInputs } from "../../../support/real-inputs.ts";
 import { copyRealModel } from "../../../support/real-models.ts";
 
@@ -57,6 +58,13 @@ describe("Reshape and Transpose", () => {
     const nodes = [x, op("t", "Transpose", ["x", "same"]), op("r", "Reshape", ["t", "shape"]), op("y", "Neg", ["r"])];
     expect(await opsAfter(nodes, { same: int32([3], 0, 1, 2), shape: int32([3], -1, 3, 4) }, feeds)).toEqual(["Neg"]);
     expect(await opsAfter(nodes, { same: int32([3], 0, 2, 1), shape: int32([3], -1, 3, 4) }, feeds)).toEqual(["Neg", "Reshape", "Transpose"]);
+  });
+
+  test("stay for who waits for them", () => {
+    const graph = graphOf([x, op("t", "Transpose", ["x", "same"]), op("r", "Reshape", ["t", "shape"]), op("y", "Neg", ["r", "^t", "^r"])], { same: int32([3], 0, 1, 2), shape: int32([3], -1, 3, 4) });
+    optimiseGraph(graph, { feeds: ["x:0"], fetches: ["y:0"] });
+    expect(graph.nodes.find(({ name }) => name === "y")?.inputs).toEqual(["x", "^t", "^r"]);
+    expect(opsOf(graph.nodes)).toEqual(["Neg", "Reshape", "Transpose"]);
   });
 
   test("Keras' dense layer over several axes is one fused product between two of them", async () => {
