@@ -4,9 +4,13 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { parseGraphFile } from "../../protocol/graph.ts";
 import { schemaError, type SignatureDef } from "../../protocol/manifest.ts";
 import { parseStrictJson } from "../../protocol/strict-json.ts";
+import { backendSupport } from "./graph/backend-support.ts";
+import { mendOps } from "./graph/lower-ops.ts";
+import { nodeNamesOf } from "./graph/node-names.ts";
 import { optimiseGraph, type Keep } from "./graph/optimise-graph.ts";
 import { printGraph, type GraphParts } from "./graph/print-graph.ts";
 import { readGraphFile } from "./graph/read-graph-file.ts";
+import { stagesOf } from "./graph/stages.ts";
 import type { ImportedGraph, ImportOptions } from "./imported-model.ts";
 import { importLayersModel } from "./layers-model/import-layers-model.ts";
 import { signatureDefsOf, signatureSchema, type Signature } from "./signature-defs.ts";
@@ -46,8 +50,12 @@ export async function importTfjsGraphModel(source: SourceFolder, options: Import
   if (options.unsupportedOps !== "accept") refuseUnsupportedOps(graphFile, what);
   const signatureDefs = signatureDefsOf(signature, graphFile.modelTopology, what);
   const parts = readGraphFile(graphFile, await readWeights(weightsManifest, source), what);
-  const stages = options.optimise === false ? [] : optimiseGraph(parts.graph, keptTensors(parts, signatureDefs));
-  return { ...printGraph(parts), signatureDefs, stages, assets: [] };
+  const { stages, stage } = stagesOf(parts.graph);
+  await stage("mend", () => mendOps(parts.graph, nodeNamesOf(parts.graph, ...(parts.initializer === undefined ? [] : [parts.initializer]))));
+  if (options.optimise !== false) stages.push(...optimiseGraph(parts.graph, keptTensors(parts, signatureDefs)));
+  const { backends, lacking } = backendSupport(parts.graph);
+  const notes = Object.entries(lacking).map(([backend, op]) => `It does not run on ${backend}, which lacks ${op}.`);
+  return { ...printGraph(parts), signatureDefs, stages, notes, ...(notes.length === 0 ? {} : { backends }), assets: [] };
 }
 
 /** What clients feed and fetch, and the handles that the initializer feeds. */

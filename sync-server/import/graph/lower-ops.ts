@@ -262,7 +262,19 @@ const RULES: Readonly<Record<string, Rule>> = {
   SelectV2: throughIntegers,
 };
 
+/** What TF.js computes wrongly without a word on some backend, whoever made the graph. */
+const MENDED: readonly string[] = ["OneHot", "TensorScatterUpdate", "GatherV2", "StridedSlice", "Reverse", "ReverseV2", "SelectV2"];
+
+/** Rewrites of a graph that was made for TF.js only what it would compute wrongly. */
+export function mendOps(graph: Graph, names: NodeNames): string[] {
+  return told(rewrite(graph, Object.fromEntries(Object.entries(RULES).filter(([op]) => MENDED.includes(op))), names));
+}
+
 /** Rewrites what TF.js lacks, or computes wrongly, in terms of what it computes rightly on every backend. */
 export function lowerOps(graph: Graph, names: NodeNames): string[] {
-  return [...rewrite(graph, RULES, names)].map(([op, count]) => `rewrote ${op}: ${count}`);
+  return told(rewrite(graph, RULES, names));
+}
+
+function told(done: ReadonlyMap<string, number>): string[] {
+  return [...done].map(([op, count]) => `rewrote ${op}: ${count}`);
 }

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { importModel } from "../../../sync-server/import/index.ts";
 import { writeLinearModel } from "../../support/make-model.ts";
+import { answersOf } from "../../support/run-saved-model.ts";
 import { copyRealModel, REAL_MODELS } from "../../support/real-models.ts";
 
 let root = "";
@@ -35,6 +36,28 @@ interface Weight {
 const model = (weights: Weight[], more: object = {}): string =>
   JSON.stringify({ format: "graph-model", modelTopology: { node: GRAPH, versions: { producer: 1 } }, weightsManifest: [{ paths: ["a.bin", "b.bin"], weights }], ...more });
 const float = (name: string, ...shape: number[]): Weight => ({ name, shape, dtype: "float32" });
+
+test("what TF.js would compute wrongly of a graph made for it is mended, and the other backends are told of what cannot be", async () => {
+  const INT = { type: "DT_INT32" };
+  const nodes = [
+    node("x", "Placeholder", [], { dtype: INT }),
+    ...["depth", "on", "off", "image", "filter"].map((name) => node(name, "Const", [], { dtype: name === "depth" ? INT : TYPE.dtype })),
+    node("marks", "OneHot", ["x", "depth", "on", "off"], { T: TYPE.T, TI: INT, axis: { i: "-1" } }),
+    node("grown", "Dilation2D", ["image", "filter"], { ...TYPE, strides: { list: { i: ["1", "1", "1", "1"] } }, rates: { list: { i: ["1", "1", "1", "1"] } }, padding: { s: btoa("SAME") } }),
+  ];
+  const weights: Weight[] = [{ name: "depth", shape: [], dtype: "int32" }, float("on"), float("off"), float("image", 1, 1, 1, 1), float("filter", 1, 1, 1)];
+  const json = { format: "graph-model", modelTopology: { node: nodes, versions: { producer: 1 } }, weightsManifest: [{ paths: ["a.bin"], weights }] };
+  const bytes = new DataView(new ArrayBuffer(20));
+  bytes.setInt32(0, 2, true);
+  for (const [at, value] of [1, 0, -7, 2].entries()) bytes.setFloat32(4 + 4 * at, value, true);
+  const imported = await importModel(await folder({ "model.json": JSON.stringify(json), "a.bin": new Uint8Array(bytes.buffer) }));
+  expect(imported.backends).not.toContain("wasm");
+  expect(imported.notes).toEqual(["It does not run on wasm, which lacks Dilation2D."]);
+  const marks = { ...imported, signatureDefs: { serving_default: { methodName: "", inputs: { x: { name: "x:0", dtype: "int32", shape: null } }, outputs: { marks: { name: "marks:0", dtype: "float32", shape: null } } } } } as const;
+  for (const backend of ["cpu", "wasm"] as const) {
+    expect(await answersOf(marks, "serving_default", { x: { dtype: "int32", shape: [2], data: Int32Array.of(1, 0) } }, backend)).toEqual({ marks: { shape: [2, 2], values: [0, 1, 1, 0] } });
+  }
+});
 
 describe("real models", () => {
   test.each(REAL_MODELS)("%s: every byte of its weights, whatever the shards it came in", async (name) => {
