@@ -1,5 +1,5 @@
 import type { Backend } from "../../../protocol/manifest.ts";
-import type { AttrValue } from "./attrs.ts";
+import { boolOf, type AttrValue } from "./attrs.ts";
 import type { Graph, GraphNode } from "./graph.ts";
 import { gathersInBatches } from "./lower-gather.ts";
 import { scopesOf } from "./rewrite.ts";
@@ -9,7 +9,10 @@ export const WITHOUT_KERNEL: Readonly<Record<Exclude<Backend, "cpu">, ReadonlySe
   // The first two take the smallest positive number for the least on wasm: where all are negative, that is their answer. The third
   // knows no place.
   wasm: new Set(["Dilation2D", "MaxPool3D", "MaxPoolWithArgmax", "Complex", "ComplexAbs", "Real", "Imag", "FFT", "IFFT", "RFFT", "IRFFT", "Einsum", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "StaticRegexReplace"]),
+  // The first leaves a box of the third image empty where there are only two boxes. The next two write whole counts as the bits of
+  // floats. A bias to the last's five axes makes a shader that does not compile.
   webgpu: new Set([
+    ...["CropAndResize", "Bincount", "DenseBincount", "Conv3D"],
     ...["BitwiseAnd", "RaggedGather", "RaggedRange", "RaggedTensorToTensor", "SparseFillEmptyRows", "SparseReshape", "StaticRegexReplace"],
     ...["StringSplit", "StringToHashBucketFast", "Unique", "UniqueV2"],
   ]),
@@ -30,12 +33,18 @@ export function backendSupport(...graphs: readonly Graph[]): BackendSupport {
     for (const node of nodes) {
       const text = usesStrings(node);
       if (gathersInBatches(node)) lacking.wasm ??= "GatherV2 with batch_dims";
+      if (multipliesKeeping(node)) lacking.webgpu ??= "Prod with keep_dims";
       if (WITHOUT_KERNEL.wasm.has(node.op) || (text && NO_STRINGS_ON_WASM.has(node.op))) lacking.wasm ??= text ? `${node.op} of strings` : node.op;
       // Strings never reach the device, and which kernels know that has not been seen of all.
       if (WITHOUT_KERNEL.webgpu.has(node.op) || text) lacking.webgpu ??= text ? "strings" : node.op;
     }
   }
   return { backends: (["webgpu", "wasm", "cpu"] as const).filter((backend) => lacking[backend] === undefined), lacking };
+}
+
+/** Whether a product keeps its axes: where webgpu leaves a small one to the processor, it loses them. */
+function multipliesKeeping({ op, attrs }: GraphNode): boolean {
+  return op === "Prod" && boolOf(attrs, "keep_dims", false);
 }
 
 function usesStrings({ attrs }: GraphNode): boolean {

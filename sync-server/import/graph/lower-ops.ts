@@ -12,6 +12,9 @@ import { ints, scalar, toNumbers } from "./tensor-values.ts";
 const INT = { T: typeAttr("DT_INT32") };
 const FLOAT = { T: typeAttr("DT_FLOAT") };
 
+/** Axes of TF.js's tensors, at most. */
+const MOST_AXES = 6;
+
 /** An operation that only passes its first input on. */
 const pass: Rule = ({ inputs, attrs }, { become }) => {
   become("Identity", inputs.slice(0, 1), { T: attrs["T"] ?? attrs["dtype"] ?? typeAttr("DT_FLOAT") });
@@ -59,7 +62,8 @@ const selectRows: Rule = (node, write) => {
   const shapeOf = (tensor: string): string => add("Shape", [tensor], { out_type: typeAttr("DT_INT32") });
   const sizes = shapeOf(condition);
   const missing = add("Sub", [add("Size", [shapeOf(yes)], INT), add("Size", [sizes], INT)], INT);
-  const ones = add("Fill", [add("Reshape", [missing, constant(ints([1]))], INT), constant(scalar(1))], INT);
+  // Not a Fill: webgpu does that on its device, and a shape must be waited for there.
+  const ones = add("Slice", [constant(ints(Array.from({ length: MOST_AXES }, () => 1))), constant(ints([0])), add("Reshape", [missing, constant(ints([1]))], INT)], { ...INT, Index: typeAttr("DT_INT32") });
   const wide = add("ConcatV2", [sizes, ones, constant(scalar(0))], { ...INT, N: intAttr(2), Tidx: typeAttr("DT_INT32") });
   node.op = "SelectV2";
   node.inputs = [add("Reshape", [condition, wide], { T: typeAttr("DT_BOOL") }), yes, ...rest];

@@ -23,3 +23,10 @@ test("a graph runs where all of its operations do; strings keep it from WebGPU",
   expect(support(node("Reshape", "DT_STRING"))).toEqual({ backends: ["wasm", "cpu"], lacking: { webgpu: "strings" } });
   expect(support(node("Tile", "DT_STRING"))).toEqual({ backends: ["cpu"], lacking: { wasm: "Tile of strings", webgpu: "strings" } });
 });
+
+test("what WebGPU computes wrongly is kept from it", () => {
+  const support = (op: string, attrs: GraphNode["attrs"] = {}) => backendSupport({ nodes: [{ name: op, op, inputs: [], attrs }], functions: [], constants: new Map() });
+  for (const op of ["CropAndResize", "Bincount", "DenseBincount", "Conv3D"]) expect(support(op)).toEqual({ backends: ["wasm", "cpu"], lacking: { webgpu: op } });
+  expect(support("Prod", { keep_dims: { b: true } })).toEqual({ backends: ["wasm", "cpu"], lacking: { webgpu: "Prod with keep_dims" } });
+  expect(support("Prod", { keep_dims: { b: false } }).backends).toContain("webgpu");
+});
