@@ -85,7 +85,7 @@ function opsThatGraphsName(): Plugin {
   };
   return {
     name: "ashore:ops-that-graphs-name",
-    load: (id) => (/\/tfjs-core\/dist\/ops\/ops_for_converter\.js$/.test(id) ? `export { ${named().join(", ")} } from "./ops";` : undefined),
+    load: (id) => (id.endsWith("/tfjs-core/dist/ops/ops_for_converter.js") ? `export { ${named().join(", ")} } from "./ops";` : undefined),
   };
 }
 

@@ -12,14 +12,16 @@ const REFUSED = (model: string, { signature_name }: SavedModelCase): boolean => 
 
 describe.skipIf(MODELS.length === 0)("SavedModels in a service worker (they lie beside the repository; skipped where they do not)", () => {
   let app: App;
+  let connected: unknown;
   beforeAll(async () => {
     app = await openApp(Object.fromEntries(MODELS.map((model) => [model, (folder: string) => cp(savedModelFolder(model), folder, { recursive: true })])));
-    expect(await act(app.page, "connect", { server: app.site.url, models: MODELS })).toMatchObject({ ok: { host: "service-worker" } });
+    connected = await act(app.page, "connect", { server: app.site.url, models: MODELS });
   }, 120_000);
   afterAll(() => app?.close());
 
   test.each(MODELS)("%s", async (model) => {
     const { page, site } = app;
+    expect(connected).toMatchObject({ ok: { host: "service-worker" } });
     expect(await act(page, "ready", model)).toHaveProperty("ok");
     for (const one of casesOf(model)) {
       if ((one.version ?? 1) !== 1) continue;
