@@ -170,6 +170,35 @@ describe("webgpu", () => {
     });
   });
 
+  test("sums from behind, steps backwards and rounding are on the device as they are on the processor", async () => {
+    const FLOAT = { T: { type: "DT_FLOAT" } };
+    const axis = { Tidx: { type: "DT_INT32" }, Index: { type: "DT_INT32" } };
+    const numbers = { last: [], begin: [2], end: [2], step: [2], three: [] } as const;
+    const graph = graphOfNodes([
+      placeholder("x", "DT_FLOAT", [-1, 64]),
+      ...Object.keys(numbers).map((name) => constant(name, name === "three" ? "DT_FLOAT" : "DT_INT32")),
+      node("sums", "Cumsum", ["x", "last"], { ...FLOAT, ...axis, exclusive: { b: true }, reverse: { b: true } }),
+      node("steps", "StridedSlice", ["x", "begin", "end", "step"], { ...FLOAT, ...axis, begin_mask: { i: "3" }, end_mask: { i: "3" } }),
+      node("even", "Round", ["x"], FLOAT),
+      node("rest", "FloorMod", ["x", "three"], FLOAT),
+      node("product", "Prod", ["x", "last"], { ...FLOAT, ...axis, keep_dims: { b: false } }),
+    ]);
+    const weights = Object.entries(numbers).map(([name, shape]) => ({ name, shape: [...shape], dtype: name === "three" ? ("float32" as const) : ("int32" as const) }));
+    const data = [[1], [0, 0], [0, 0], [1, -2], [3]].map((values, at) => new Uint8Array((at === 4 ? Float32Array.from(values) : Int32Array.from(values)).buffer));
+    const bytes = () => packWeights(graph, weights, Buffer.concat(data));
+    // Halves from -2 to 2, enough of them that none is left to the processor.
+    const x: Tensor = { dtype: "float32", shape: [32, 64], data: Float32Array.from({ length: 2048 }, (_, i) => (((i * 7) % 9) - 4) / 2) };
+    const fetches = ["sums:0", "steps:0", "even:0", "rest:0", "product:0"];
+    await withHost(dedicated(options), async (host) => {
+      const [gpu, cpu] = await Promise.all((["webgpu", "cpu"] as const).map(async (backend) => (await host.load(bytes(), { backend })).run({ "x:0": x }, fetches)));
+      expect((await host.inspect()).pipelines).toBeGreaterThanOrEqual(fetches.length);
+      expect(cpu?.["steps:0"]?.shape).toEqual([32, 32]);
+      // Adding nothing makes of -0, which one of the two rounds to, a plain 0.
+      const values = (answer: NamedTensors | undefined) => fetches.map((name) => Array.from(answer?.[name]?.data ?? [], Number).map((value) => value + 0));
+      expect(values(gpu)).toEqual(values(cpu));
+    });
+  });
+
   test("a device that is lost takes its models with it, and another backend takes over until it is tried again", async () => {
     await withHost(dedicated(options), async (host) => {
       const [model, idle, other] = await Promise.all([host.load(product(), { backend: "webgpu" }), host.load(linearModel(1, 1), { backend: "webgpu" }), host.load(product(), { backend: "wasm" })]);

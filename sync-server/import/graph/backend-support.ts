@@ -1,5 +1,5 @@
 import type { Backend } from "../../../protocol/manifest.ts";
-import { boolOf, type AttrValue } from "./attrs.ts";
+import { boolOf, typeOf, type AttrValue } from "./attrs.ts";
 import type { Graph, GraphNode } from "./graph.ts";
 import { gathersInBatches } from "./lower-gather.ts";
 import { scopesOf } from "./rewrite.ts";
@@ -33,6 +33,7 @@ export function backendSupport(...graphs: readonly Graph[]): BackendSupport {
     for (const node of nodes) {
       const text = usesStrings(node);
       if (gathersInBatches(node)) lacking.wasm ??= "GatherV2 with batch_dims";
+      if (findsFirstInteger(node)) lacking.webgpu ??= `${node.op} of integers`;
       if (multipliesKeeping(node)) lacking.webgpu ??= "Prod with keep_dims";
       if (WITHOUT_KERNEL.wasm.has(node.op) || (text && NO_STRINGS_ON_WASM.has(node.op))) lacking.wasm ??= text ? `${node.op} of strings` : node.op;
       // Strings never reach the device, and which kernels know that has not been seen of all.
@@ -45,6 +46,15 @@ export function backendSupport(...graphs: readonly Graph[]): BackendSupport {
 /** Whether a product keeps its axes: where webgpu leaves a small one to the processor, it loses them. */
 function multipliesKeeping({ op, attrs }: GraphNode): boolean {
   return op === "Prod" && boolOf(attrs, "keep_dims", false);
+}
+
+/**
+ * Whether a graph asks where its largest or smallest integer is: of equal ones webgpu names any, where the others name the first.
+ * TensorFlow promises neither, and equal floats are rare; marks of ones and zeros are asked for their first.
+ */
+function findsFirstInteger({ op, attrs }: GraphNode): boolean {
+  const type = typeOf(attrs, "T") ?? "DT_FLOAT";
+  return (op === "ArgMax" || op === "ArgMin") && (type === "DT_BOOL" || type.includes("INT"));
 }
 
 function usesStrings({ attrs }: GraphNode): boolean {

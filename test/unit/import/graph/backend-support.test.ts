@@ -28,5 +28,7 @@ test("what WebGPU computes wrongly is kept from it", () => {
   const support = (op: string, attrs: GraphNode["attrs"] = {}) => backendSupport({ nodes: [{ name: op, op, inputs: [], attrs }], functions: [], constants: new Map() });
   for (const op of ["CropAndResize", "Bincount", "DenseBincount", "Conv3D"]) expect(support(op)).toEqual({ backends: ["wasm", "cpu"], lacking: { webgpu: op } });
   expect(support("Prod", { keep_dims: { b: true } })).toEqual({ backends: ["wasm", "cpu"], lacking: { webgpu: "Prod with keep_dims" } });
+  expect(support("ArgMax", { T: { type: "DT_INT32" } })).toEqual({ backends: ["wasm", "cpu"], lacking: { webgpu: "ArgMax of integers" } });
+  expect(support("ArgMax", { T: { type: "DT_FLOAT" } }).backends).toContain("webgpu");
   expect(support("Prod", { keep_dims: { b: false } }).backends).toContain("webgpu");
 });
