@@ -43,7 +43,7 @@ async function withdrawn(): Promise<void> {
 describe("a blob", () => {
   test("of another version, as long as the right one", async () => {
     const { repository } = scene;
-    const [wanted, other] = [shardsOf(3), shardsOf(1)].map((shards) => shards[0]?.encodings.at(-1));
+    const [wanted, other] = [shardsOf(3), shardsOf(2)].map((shards) => shards[0]?.encodings.at(-1));
     if (wanted === undefined || other === undefined || wanted.size !== other.size || wanted.digest === other.digest) throw new Error("they were to be alike in length alone");
     scene.offer(3);
     repository.publishTargets("publisher", "serving");
