@@ -12,7 +12,7 @@ const exec = promisify(execFile);
 
 const KIB = 1024;
 /** What a user downloads and unpacks; TensorFlow.js is most of it: in the engine thread, in three scripts for browsers, and as WebAssembly. Raise it only on purpose: say in the commit what the bytes buy. */
-const BUDGET = { packed: 1_856 * KIB, unpacked: 7_936 * KIB };
+const BUDGET = { packed: 2_048 * KIB, unpacked: 7_936 * KIB };
 
 const reportSchema = v.tuple([v.object({ filename: v.string(), size: v.number(), unpackedSize: v.number(), files: v.array(v.object({ path: v.string() })) })]);
 
