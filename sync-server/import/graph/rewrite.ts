@@ -2,6 +2,7 @@ import { DTYPES } from "../../../protocol/dtype.ts";
 import type { Tensor } from "../../../protocol/tensor.ts";
 import { nodeOf } from "../graph-nodes.ts";
 import { typeAttr, type Attrs } from "./attrs.ts";
+import { valueOf } from "./fold-value.ts";
 import type { Graph, GraphFunction, GraphNode } from "./graph.ts";
 import { nodeNamesOf, type NodeNames } from "./node-names.ts";
 
@@ -81,7 +82,7 @@ function writerAt(at: GraphNode, { nodes, byName, graph, names, inFunction }: Pl
       // A damaged graph may lead in circles.
       for (let step = 0; node?.op === "Identity" && step < nodes.length; step++) node = find(node.inputs[0] ?? "");
       const constant = node?.op === "Const" ? graph.constants.get(node.name) : undefined;
-      return constant?.kind === "dense" ? constant.tensor : undefined;
+      return constant?.kind === "dense" ? constant.tensor : constant && valueOf(constant);
     },
   };
 }
