@@ -19,7 +19,10 @@ describe.skipIf(MODELS.length === 0)("real SavedModels, dropped into a server's 
     const server = await workshop.serve("--config", workshop.path("model_server.yaml"), "--no-inference");
     edge = await workshop.edge(server.url);
     const client = createRestClient(edge.url);
-    for (const model of MODELS) await until(() => client.get(`/v1/models/${model}`), ({ body }) => body.includes('"AVAILABLE"'), 120);
+    for (const model of MODELS) {
+      const asked = new Set(casesOf(model).map(({ version = 1 }) => version));
+      for (const version of asked) await until(() => client.get(`/v1/models/${model}/versions/${version}`), ({ body }) => body.includes('"AVAILABLE"'), 120);
+    }
     client.close();
     await server.kill();
   }, 240_000);
