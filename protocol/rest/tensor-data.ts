@@ -17,6 +17,8 @@ export function elementType(dtype: DType, extended: boolean): ElementType {
 }
 
 /** A dtype's elements over a buffer that holds their bytes; `string` has none. */
+export function dataOver(dtype: Exclude<DType, "string">, buffer: ArrayBuffer): Exclude<TensorData, readonly Uint8Array[]>;
+export function dataOver(dtype: DType, buffer: ArrayBuffer): TensorData;
 export function dataOver(dtype: DType, buffer: ArrayBuffer): TensorData {
   switch (dtype) {
     case "float32":

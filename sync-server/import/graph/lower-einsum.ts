@@ -1,6 +1,7 @@
 import { intAttr, textOf, typeAttr, type Attrs } from "./attrs.ts";
 import type { Rule, Writer } from "./rewrite.ts";
-import { ints, scalar } from "./tensor-values.ts";
+import { ints } from "./tensor-values.ts";
+import { joined, SLICE } from "./write-shapes.ts";
 
 /**
  * Einsum of one or two operands as Transpose, Reshape and a matrix product: TF.js has no Einsum on wasm, and none with `...`. Equations
@@ -21,7 +22,7 @@ export const lowerEinsum: Rule = (node, write) => {
     const cut = (mask: "begin_mask" | "end_mask"): string => add("StridedSlice", [shape, constant(ints([mask === "begin_mask" ? 0 : 1 - labels.length])), constant(ints([mask === "begin_mask" ? 1 - labels.length : 0])), constant(ints([1]))], { ...SLICE, [mask]: intAttr(1) });
     const isAll = labels.length === 1;
     front ??= isAll ? shape : cut("begin_mask");
-    const sizes = isAll ? constant(ints([-1])) : join(write, [constant(ints([-1])), cut("end_mask")]);
+    const sizes = isAll ? constant(ints([-1])) : joined(write, [constant(ints([-1])), cut("end_mask")]);
     return { tensor: add("Reshape", [tensor, sizes], { T }), labels };
   });
   const lowered = new Einsum(write, T);
@@ -29,17 +30,12 @@ export const lowerEinsum: Rule = (node, write) => {
   if (a === undefined) return false;
   const result = b === undefined ? lowered.single(a, equation.result) : lowered.pair(a, b, equation.result);
   if (front === undefined) become("Identity", [result], { T });
-  else become("Reshape", [result, join(write, [front, add("Slice", [add("Shape", [result], { T, out_type: typeAttr("DT_INT32") }), constant(ints([1])), constant(ints([-1]))], SLICE)])], { T });
+  else become("Reshape", [result, joined(write, [front, add("Slice", [add("Shape", [result], { T, out_type: typeAttr("DT_INT32") }), constant(ints([1])), constant(ints([-1]))], SLICE)])], { T });
   return true;
 };
 
 /** Stands for the axes of `...`, which are made one: always the first, in operands and result. */
 const AXES = "_";
-const SLICE = { T: typeAttr("DT_INT32"), Index: typeAttr("DT_INT32") };
-
-function join({ add, constant }: Writer, sizes: readonly string[]): string {
-  return add("ConcatV2", [...sizes, constant(scalar(0))], { N: intAttr(sizes.length), T: typeAttr("DT_INT32"), Tidx: typeAttr("DT_INT32") });
-}
 
 interface Equation {
   /** A letter for each axis. */
@@ -129,6 +125,6 @@ class Einsum {
     const { constant } = this.#write;
     const [only] = sizes;
     if (only === undefined) return constant(ints([]));
-    return sizes.length === 1 ? only : join(this.#write, sizes);
+    return joined(this.#write, sizes);
   }
 }

@@ -61,29 +61,32 @@ export const lowerMatrixDiag: Rule = ({ op, inputs, attrs }, write) => {
   return true;
 };
 
-/** TF.js's wasm backend garbles bools in these operations, or dies: they go through int32. */
-export const throughIntegers: Rule = (node, { add, become }) => {
+/** TF.js's wasm backend garbles bools in these operations, or dies: they go as numbers. */
+const throughNumbers = (type: "DT_INT32" | "DT_FLOAT"): Rule => (node, { add, become }) => {
   const { op, inputs, attrs } = node;
   if (typeOf(attrs, "T") !== "DT_BOOL") return false;
-  const toInt = (input: string): string => add("Cast", [input], { SrcT: typeAttr("DT_BOOL"), DstT: typeAttr("DT_INT32") });
-  const data = op === "Select" || op === "SelectV2" ? [inputs[0] ?? "", ...inputs.slice(1, 3).map(toInt)] : [toInt(inputs[0] ?? ""), ...inputs.slice(1)];
-  const result = add(op, data, { ...attrs, T: typeAttr("DT_INT32") });
-  become("Cast", [result], { SrcT: typeAttr("DT_INT32"), DstT: typeAttr("DT_BOOL"), Truncate: boolAttr(false) });
+  const toNumber = (input: string): string => add("Cast", [input], { SrcT: typeAttr("DT_BOOL"), DstT: typeAttr(type) });
+  const data = op === "Select" || op === "SelectV2" ? [inputs[0] ?? "", ...inputs.slice(1, 3).map(toNumber)] : [toNumber(inputs[0] ?? ""), ...inputs.slice(1)];
+  const result = add(op, data, { ...attrs, T: typeAttr(type) });
+  become("Cast", [result], { SrcT: typeAttr(type), DstT: typeAttr("DT_BOOL"), Truncate: boolAttr(false) });
   return true;
 };
+
+export const throughIntegers = throughNumbers("DT_INT32");
 
 const INTEGERS: ReadonlySet<string> = new Set(["DT_INT32", "DT_INT64", "DT_UINT8", "DT_INT8", "DT_INT16", "DT_UINT16", "DT_UINT32"]);
 const HALF = 65_536;
 
 /**
  * TF.js's wasm backend says of every slice with steps that it is of floats, whose bits integers are not: they go as floats, their
- * upper and lower half each, exactly.
+ * upper and lower half each, exactly; and so do bools.
  */
 export const steppedSlice: Rule = (node, write) => {
   const { inputs, attrs } = node;
   const { add, constant, constantOf, become } = write;
   const strides = constantOf(inputs[3]);
-  if (!INTEGERS.has(typeOf(attrs, "T") ?? "")) return throughIntegers(node, write);
+  if (typeOf(attrs, "T") === "DT_BOOL") return throughNumbers("DT_FLOAT")(node, write);
+  if (!INTEGERS.has(typeOf(attrs, "T") ?? "")) return false;
   if (strides !== undefined && toNumbers(strides).every((step) => step === 1)) return false;
   const [x = "", ...where] = inputs;
   const toFloat = { SrcT: typeAttr("DT_INT32"), DstT: typeAttr("DT_FLOAT") };

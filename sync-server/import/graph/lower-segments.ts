@@ -1,11 +1,10 @@
 import { nodeOf } from "../graph-nodes.ts";
-import { intAttr, intOf, typeAttr, type Attrs } from "./attrs.ts";
+import { intOf, typeAttr } from "./attrs.ts";
 import { dataInputs, referTo } from "./references.ts";
 import type { Rule, Writer } from "./rewrite.ts";
 import { ints, scalar } from "./tensor-values.ts";
+import { INT, joined, shapeOf, SLICE } from "./write-shapes.ts";
 
-const INT = { T: typeAttr("DT_INT32") };
-const SLICE = { ...INT, Index: typeAttr("DT_INT32") };
 
 /** The number of the bucket of each value, of boundaries that are in its attributes: how many of them it has reached. */
 export const lowerBucketize: Rule = ({ inputs, attrs }, { add, constant, become }) => {
@@ -18,13 +17,20 @@ export const lowerBucketize: Rule = ({ inputs, attrs }, { add, constant, become 
   return true;
 };
 
-/** Sums of segments as ScatterNd, which adds what falls on one place. */
+/**
+ * Sums of segments as ScatterNd, which adds what falls on one place. Rows of a segment that there is not (a negative one, for which
+ * there is no place in memory either) go to one behind the last, which is cut off.
+ */
 export const lowerSegmentSum: Rule = ({ op, inputs, attrs }, write) => {
   const { add, constant, become } = write;
   const [data = "", segments = "", count] = inputs;
+  const T = attrs["T"] ?? typeAttr("DT_FLOAT");
   const size = op === "UnsortedSegmentSum" && count !== undefined ? add("Reshape", [count, constant(ints([1]))], INT) : onePast(write, segments);
-  const rank = add("Shape", [add("Shape", [segments], { out_type: typeAttr("DT_INT32") })], { out_type: typeAttr("DT_INT32") });
-  become("ScatterNd", [add("ExpandDims", [segments, constant(scalar(-1))], INT), data, rowsOf(write, size, data, rank)], { T: attrs["T"] ?? typeAttr("DT_FLOAT"), Tindices: typeAttr("DT_INT32") });
+  const isThere = add("LogicalAnd", [add("GreaterEqual", [segments, constant(scalar(0))], INT), add("Less", [segments, size], INT)]);
+  const places = add("ExpandDims", [add("SelectV2", [isThere, segments, size], INT), constant(scalar(-1))], INT);
+  const rows = rowsOf(write, add("AddV2", [size, constant(ints([1]))], INT), data, shapeOf(write, shapeOf(write, segments)));
+  const sums = add("ScatterNd", [places, data, rows], { T, Tindices: typeAttr("DT_INT32") });
+  become("StridedSlice", [sums, constant(ints([0])), size, constant(ints([1]))], { T, Index: typeAttr("DT_INT32") });
   return true;
 };
 
@@ -53,10 +59,10 @@ export const lowerDynamicStitch: Rule = ({ inputs, attrs }, write) => {
   const T = attrs["T"] ?? typeAttr("DT_FLOAT");
   const flat = indices.map((one) => add("Reshape", [one, constant(ints([-1]))], INT));
   const rows = data.map((one, at) => {
-    const rank = add("Shape", [add("Shape", [indices[at] ?? ""], { out_type: typeAttr("DT_INT32") })], { out_type: typeAttr("DT_INT32") });
+    const rank = shapeOf(write, shapeOf(write, indices[at] ?? ""));
     return add("Reshape", [one, rowsOf(write, constant(ints([-1])), one, rank)], { T });
   });
-  const places = joined(write, flat, INT);
+  const places = joined(write, flat);
   become("ScatterNd", [add("ExpandDims", [places, constant(scalar(-1))], INT), joined(write, rows, { T }), rowsOf(write, onePast(write, places), rows[0] ?? "", constant(ints([1])))], { T, Tindices: typeAttr("DT_INT32") });
   return true;
 };
@@ -67,12 +73,17 @@ function areDifferent(indices: readonly string[], { node, constantOf }: Writer):
     const values = known.flatMap((one) => Array.from<number | bigint | Uint8Array, number>(one.data, Number));
     return new Set(values).size === values.length;
   }
-  // What a partition of a range became: each of its parts once.
+  // What the partition of a range became: each of its parts once, all of one range and by one vector of numbers.
   const [first] = indices;
   const parts = first === undefined ? undefined : node(first);
   if (parts?.op !== "IdentityN" || !indices.every((index, at) => index === referTo(parts.name, at))) return false;
-  const part = node(parts.inputs[0] ?? "");
-  const range = part?.op === "GatherNd" ? node(part.inputs[0] ?? "") : undefined;
+  const made = parts.inputs.map((input) => {
+    const part = node(input);
+    const equal = part?.op === "GatherNd" ? node(node(part.inputs[1] ?? "")?.inputs[0] ?? "") : undefined;
+    return equal?.op === "Equal" ? `${part?.inputs[0]} ${equal.inputs[0]}` : undefined;
+  });
+  if (made[0] === undefined || new Set(made).size !== 1) return false;
+  const range = node(node(parts.inputs[0] ?? "")?.inputs[0] ?? "");
   return range?.op === "Range" || (range?.op === "Reshape" && node(nodeOf(range.inputs[0] ?? ""))?.op === "Range");
 }
 
@@ -85,11 +96,5 @@ function onePast({ add, constant }: Writer, indices: string): string {
 /** A shape: this size, then the sizes of a tensor from that axis on. */
 function rowsOf(write: Writer, size: string, tensor: string, from: string): string {
   const { add, constant } = write;
-  const shape = add("Shape", [tensor], { out_type: typeAttr("DT_INT32") });
-  return joined(write, [size, add("Slice", [shape, from, constant(ints([-1]))], SLICE)], INT);
-}
-
-function joined({ add, constant }: Writer, parts: readonly string[], attrs: Attrs): string {
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined ? only : add("ConcatV2", [...parts, constant(scalar(0))], { ...attrs, N: intAttr(parts.length), Tidx: typeAttr("DT_INT32") });
+  return joined(write, [size, add("Slice", [shapeOf(write, tensor), from, constant(ints([-1]))], SLICE)]);
 }

@@ -1,5 +1,6 @@
 import { DTYPES, type DType } from "../../../../protocol/dtype.ts";
 import { AshoreError } from "../../../../protocol/errors.ts";
+import { dataOver } from "../../../../protocol/rest/tensor-data.ts";
 import type { TensorData } from "../../../../protocol/tensor.ts";
 import { ByteCursor } from "./byte-cursor.ts";
 
@@ -12,7 +13,7 @@ type Numbers = Exclude<TensorData, readonly Uint8Array[]>;
 export function numbersOf(dtype: Exclude<DType, "string">, bytes: Uint8Array<ArrayBuffer>, count: number, what: string): Numbers {
   if (bytes.byteLength !== count * DTYPES[dtype].bytes) throw new AshoreError("MODEL_MALFORMED", `${what} has ${bytes.byteLength} bytes, which are not ${count} elements of ${dtype}.`);
   // A copy: elements must lie at multiples of their size, and the file's bytes need not be kept for them.
-  return overBuffer(dtype, bytes.slice().buffer);
+  return dataOver(dtype, bytes.slice().buffer);
 }
 
 /**
@@ -31,35 +32,5 @@ export function stringsOf(bytes: Uint8Array<ArrayBuffer>, count: number, what: s
 
 /** As many zeros. */
 export function zeros(dtype: Exclude<DType, "string">, count: number): Numbers {
-  return overBuffer(dtype, new ArrayBuffer(count * DTYPES[dtype].bytes));
-}
-
-function overBuffer(dtype: Exclude<DType, "string">, buffer: ArrayBuffer): Numbers {
-  switch (dtype) {
-    case "float32":
-    case "complex64":
-      return new Float32Array(buffer);
-    case "float64":
-    case "complex128":
-      return new Float64Array(buffer);
-    case "float16":
-    case "bfloat16":
-    case "uint16":
-      return new Uint16Array(buffer);
-    case "int8":
-      return new Int8Array(buffer);
-    case "int16":
-      return new Int16Array(buffer);
-    case "int32":
-      return new Int32Array(buffer);
-    case "int64":
-      return new BigInt64Array(buffer);
-    case "uint8":
-    case "bool":
-      return new Uint8Array(buffer);
-    case "uint32":
-      return new Uint32Array(buffer);
-    case "uint64":
-      return new BigUint64Array(buffer);
-  }
+  return dataOver(dtype, new ArrayBuffer(count * DTYPES[dtype].bytes));
 }

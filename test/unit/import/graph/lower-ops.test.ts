@@ -110,6 +110,7 @@ const CASES: readonly Case[] = [
   { what: "Einsum with nothing in front", inputs: { a: float([2], [1, 2]), b: float([2, 1], [3, 4]) }, body: einsum("...x,xy->...y"), shape: [1], values: [11] },
   { what: "Bucketize", inputs: { x: float([4], [-1, 0, 0.5, 7]) }, body: (graph, [x = ""]) => [graph.op("Bucketize", [x], { ...F, boundaries: attr.floats([0, 1]) }), "int32"], shape: [4], values: [0, 1, 1, 2] },
   { what: "UnsortedSegmentSum", inputs: { x: float([3, 2], [1, 2, 3, 4, 5, 6]), ids: int([3], [2, 0, 2]) }, body: (graph, [x = "", ids = ""]) => graph.op("UnsortedSegmentSum", [x, ids, graph.constant(int([], [3]))], { ...F, Tindices: attr.type("int32"), Tnumsegments: attr.type("int32") }), shape: [3, 2], values: [3, 4, 0, 0, 6, 8] },
+  { what: "UnsortedSegmentSum, rows of no segment left out", inputs: { x: float([3], [1, 2, 4]), ids: int([3], [-1, 1, 1]) }, body: (graph, [x = "", ids = ""]) => graph.op("UnsortedSegmentSum", [x, ids, graph.constant(int([], [2]))], { ...F, Tindices: attr.type("int32"), Tnumsegments: attr.type("int32") }), shape: [2], values: [0, 6] },
   { what: "SegmentSum", inputs: { x: float([3], [1, 2, 3]), ids: int([3], [0, 0, 1]) }, body: (graph, inputs) => graph.op("SegmentSum", inputs, { ...F, Tindices: attr.type("int32") }), shape: [2], values: [3, 3] },
   {
     what: "rows of two parts, put together again in their order", inputs: { ids: int([3], [3, 0, 2]) },
@@ -194,11 +195,24 @@ describe("what cannot be rewritten is refused, never computed wrongly", () => {
     ["OneHot along another axis", graphModel({ x: "int32" }, (graph, [x = ""]) => ({ y: [graph.op("OneHot", [x, graph.constant(int([], [3])), graph.constant(float([], [1])), graph.constant(float([], [0]))], { ...F, TI: attr.type("int32"), axis: attr.int(0) }), "float32"] })), /OneHot .* puts its new axis at 0/],
     ["BitwiseAnd", graphModel({ a: "int32", b: "int32" }, (graph, inputs) => ({ y: [graph.op("BitwiseAnd", inputs, I), "int32"] })), /BitwiseAnd .* gets no operands/],
     ["Einsum of a diagonal", graphModel({ x: "float32" }, (graph, [x = ""]) => ({ y: [graph.op("Einsum", [x], { ...F, N: attr.int(1), equation: attr.text("bii->b") }), "float32"] })), /Einsum .* has the equation bii->b/],
+    ["rows put where parts of two ranges may meet", graphModel({ a: "int32", b: "int32", x: "float32" }, (graph, [a = "", b = "", x = ""]) => {
+      const rows = (range: string, by: string) => graph.op("GatherNd", [range, graph.op("Where", [graph.op("Equal", [by, graph.constant(int([], [0]))], I)], { T: attr.type("bool") })], { Tparams: attr.type("int32"), Tindices: attr.type("int32") });
+      const range = graph.op("Range", [graph.constant(int([], [0])), graph.op("Size", [a], { ...I, out_type: attr.type("int32") }), graph.constant(int([], [1]))], { Tidx: attr.type("int32") });
+      const parts = graph.op("IdentityN", [rows(range, a), rows(range, b)], { T: attr.types(["int32", "int32"]) });
+      return { y: [graph.op("DynamicStitch", [parts, graph.output(parts, 1), x, x], { ...F, N: attr.int(2) }), "float32"] };
+    }), /DynamicStitch \(1 node/],
     ["rows put where only a request says", graphModel({ i: "int32", x: "float32" }, (graph, [i = "", x = ""]) => ({ y: [graph.op("DynamicStitch", [i, x], { ...F, N: attr.int(1) }), "float32"] })), /DynamicStitch \(1 node/],
     ["strings of a request moved about", graphModel({ x: "string", i: "int32" }, (graph, [x = "", i = ""]) => ({ y: [graph.op("GatherV2", [x, i, graph.constant(int([], [0]))], { Tparams: attr.type("string"), Tindices: attr.type("int32"), Taxis: attr.type("int32") }), "string"] })), /GatherV2 .* strings that are not constant/],
     ["an integer beyond 32 bits", graphModel({ x: "int64" }, (graph, [x = ""]) => ({ y: [graph.op("AddV2", [x, graph.constant({ dtype: "int64", shape: [], data: BigInt64Array.of(5_000_000_000n) }, { name: "far" })], { T: attr.type("int64") }), "int64"] })), /the constant far of type int64 holds 5000000000/],
   ] as const)("%s", async (_what, model, message) => {
     await expect(importWritten(model)).rejects.toMatchObject({ code: "MODEL_UNSUPPORTED_OP", message: expect.stringMatching(message) });
+  });
+
+  test.each(["cpu", "wasm"] as const)("an index outside of its own batch reads nothing of another one, on %s", async (backend) => {
+    const model = graphModel({ x: "float32", i: "int32" }, (graph, [x = "", i = ""]) => ({ y: [graph.op("GatherV2", [x, i, graph.constant(int([], [1]))], { Tparams: attr.type("float32"), Tindices: attr.type("int32"), Taxis: attr.type("int32"), batch_dims: attr.int(1) }), "float32"] }));
+    const imported = await importWritten(model);
+    const x = float([2, 2], [1, 2, 3, 4]);
+    for (const outside of [2, -1]) await expect(answersOf(imported, "serving_default", { x, i: int([2, 1], [outside, 0]) }, backend)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   test("the largest integer as a slice's end is no harm", async () => {
